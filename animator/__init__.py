@@ -1,0 +1,1 @@
+"""The frame loop and everything around it; the only package that knows all the others."""

@@ -1,0 +1,1 @@
+"""Ground floor: what every part of Driftloop shares, and nothing else."""

@@ -1,0 +1,74 @@
+"""Choice of device and dtype, and the pool that loads each model once. Nothing else chooses or moves devices."""
+
+import os
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+Loaded = TypeVar("Loaded")
+DEVICE_VARIABLE = "DRIFTLOOP_DEVICE"  # environment: cpu, cuda, cuda:1, mps
+
+
+def chosen_device() -> "torch.device":
+    """The device models run on: DRIFTLOOP_DEVICE if set, else the best there is.
+
+    Raises:
+        UserError: if the device asked for is not there.
+    """
+    import torch
+
+    asked = os.environ.get(DEVICE_VARIABLE)
+    if asked:
+        try:
+            torch.empty(0, device=asked)
+        except (RuntimeError, AssertionError) as fault:
+            raise UserError(
+                f"device {asked!r} is not available", where=DEVICE_VARIABLE, way_out="Use cpu, or leave it unset"
+            ) from fault
+        return torch.device(asked)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def chosen_dtype(device: "torch.device") -> "torch.dtype":
+    """float16 on accelerators, float32 on processors."""
+    import torch
+
+    return torch.float32 if device.type == "cpu" else torch.float16
+
+
+class ModelPool:
+    """Models by (kind, name, options): loaded once, shared, dropped on request. One per process."""
+
+    def __init__(self) -> None:
+        """An empty pool; the device is chosen when the first model asks for it."""
+        self._models: dict[Hashable, Any] = {}
+
+    def get(self, kind: str, name: str, options: Hashable, load: Callable[[], Loaded]) -> Loaded:
+        """The model, loaded by `load` the first time it is asked for."""
+        key = (kind, name, options)
+        if key not in self._models:
+            self._models[key] = load()
+        model: Loaded = self._models[key]
+        return model
+
+    def drop(self, kind: str, name: str | None = None) -> None:
+        """Forgets all models of a kind (or one of them) so that their memory can be used again."""
+        for key in [key for key in self._models if key[0] == kind and name in (None, key[1])]:
+            del self._models[key]
+        empty_device_cache()
+
+
+def empty_device_cache() -> None:
+    """Hands cached accelerator memory back, where there is an accelerator."""
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,74 @@
+"""A folder as a registry: every public module in it is an entry; names and help are read without importing."""
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from core.errors import UnknownName
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The entries of one kind.
+
+    An entry is a module with a docstring (its first line is the help text), a frozen dataclass `Options`,
+    and `build(options: Options, pool: ModelPool) -> entry`.
+    """
+
+    kind: str  # as users say it: "depth model"
+    package: str  # as Python says it: "motion.depth"
+
+    def names(self) -> tuple[str, ...]:
+        """All entries, sorted. Imports none of them."""
+        return tuple(sorted(_modules(self.package)))
+
+    def help(self, name: str) -> str:
+        """The first line of an entry's docstring. Does not import it."""
+        source = (_modules(self.package)[self._known(name)]).read_text(encoding="utf-8")
+        return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+
+    def module(self, name: str) -> ModuleType:
+        """An entry's module, imported.
+
+        Raises:
+            UnknownName: if there is no such entry.
+        """
+        return importlib.import_module(f"{self.package}.{self._known(name)}")
+
+    def build(self, name: str, options: Mapping[str, Any] | None = None, *, pool: Any) -> Any:
+        """The entry made with these options (defaults for those not given).
+
+        Raises:
+            UnknownName: for an unknown entry or option.
+        """
+        module = self.module(name)
+        known = tuple(module.Options.__dataclass_fields__)
+        for key in options or {}:
+            if key not in known:
+                raise UnknownName(f"option of {self.kind} {name!r}", key, known)
+        return module.build(module.Options(**(options or {})), pool)
+
+    def _known(self, name: str) -> str:
+        if name not in _modules(self.package):
+            raise UnknownName(self.kind, name, self.names())
+        return name
+
+
+@cache
+def _modules(package: str) -> dict[str, Path]:
+    """Public module names of a package with their files."""
+    spec = find_spec(package)
+    assert spec is not None and spec.submodule_search_locations is not None, package
+    folders = list(spec.submodule_search_locations)
+    return {
+        found.name: Path(folders[0]) / f"{found.name}.py"
+        for found in pkgutil.iter_modules(folders)
+        if not found.ispkg and not found.name.startswith("_")
+    }

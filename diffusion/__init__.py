@@ -1,0 +1,1 @@
+"""Text and pictures to pictures; the only place with latents."""

@@ -1,0 +1,1 @@
+"""Checkpoints, autoencoders, text encoders: identify, load, cache."""

@@ -1,0 +1,1 @@
+"""The prompt language, tokens in chunks, weighted embeddings."""

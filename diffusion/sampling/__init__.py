@@ -1,0 +1,1 @@
+"""Samplers, noise schedules, the sampler loop, seeded noise."""

@@ -1,0 +1,1 @@
+"""More or fewer frames from frames."""

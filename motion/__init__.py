@@ -1,0 +1,1 @@
+"""Where pixels go: geometry, and the models that see it."""

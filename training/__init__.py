@@ -1,0 +1,1 @@
+"""The painter and the trainers of models/mini."""
