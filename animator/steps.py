@@ -1,28 +1,30 @@
 """What passes along the frame loop: Step, Carry, Frame."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from numpy.typing import NDArray
 
 from animator.params import FrameParams
+from core.hashing import fingerprint
 from core.image import Image
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Frames that are made together."""
+    """Frames that are made together: the first of them is generated, the others follow from it."""
 
-    params: tuple[FrameParams, ...]  # of the frames to emit, ascending
-    target: FrameParams | None = None  # the frame whose picture is generated ahead of these, if it is another
+    frames: tuple[FrameParams, ...]  # ascending, one or more
+
+    @property
+    def indices(self) -> range:
+        """Which frames."""
+        return range(self.frames[0].index, self.frames[-1].index + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Carry:
-    """All that one step hands to the next: named arrays (uint8 pictures), exactly as they lie on disk."""
+    """All that one step hands to the next: named pictures, exactly as they lie on disk."""
 
-    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    images: Mapping[str, Image] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +33,16 @@ class Frame:
 
     index: int  # from 0
     image: Image  # uint8, H x W x 3, RGB
+
+
+def step_keys(steps: Sequence[Step], identity: str) -> list[str]:
+    """A key for each step that changes when anything that made its pictures changes.
+
+    The keys form a chain: each holds the one before it, so an edit keeps every step ahead of it.
+    """
+    keys: list[str] = []
+    before = identity
+    for step in steps:
+        before = fingerprint(before, step)
+        keys.append(before)
+    return keys

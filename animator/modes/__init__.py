@@ -1,0 +1,31 @@
+"""Ways to make frames, one file each."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from animator.params import FrameParams
+from animator.steps import Carry, Step
+from core.image import Image
+from core.registry import Registry
+
+REGISTRY = Registry("mode", "animator.modes")
+
+
+class Mode(Protocol):
+    """Plans which frames are made together, and makes them."""
+
+    @property
+    def identity(self) -> str:
+        """Changes when the pictures for the same FrameParams change: rules, models, sources."""
+        ...
+
+    def plan(self, timeline: Sequence[FrameParams]) -> list[Step]:
+        """All frames in steps, in order. Pure and quick: no models, no files."""
+        ...
+
+    def run(self, step: Step, carry: Carry) -> tuple[list[Image], Carry]:
+        """One picture for each of the step's frames, and what the next step needs.
+
+        The first step gets an empty carry.
+        """
+        ...

@@ -1,0 +1,106 @@
+"""Timeline: a project as a lazy sequence of FrameParams; no models, no files."""
+
+from collections.abc import Sequence
+from typing import overload
+
+import numpy as np
+
+from animator.coherence import Coherence
+from animator.params import FrameParams
+from animator.project import Project, SeedRules
+from core.seeds import SEED_RANGE, derive
+from diffusion.request import Sampling
+from motion.camera import CameraMove, Lens
+from schedules.prompts import PromptTrack
+from schedules.schedule import Schedule, Steps
+from schedules.track import Track
+
+
+class Timeline(Sequence[FrameParams]):
+    """Every schedule parsed once, for all frames.
+
+    Raises:
+        ScheduleError: for a schedule that does not parse; `project.load` has found those before.
+    """
+
+    def __init__(self, project: Project) -> None:
+        """Args: project: with its seed resolved (0 or more)."""
+        self.project = project
+        frames, seed = project.frames, project.seed
+        camera = dict(project.camera)
+        lens = {name: camera.pop(name) for name in tuple(camera) if name in Lens.__dataclass_fields__}
+        self.camera = Track(CameraMove, "camera", camera, frames, seed)
+        self.lens = Track(Lens, "camera", lens, frames, seed)
+        self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed)
+        self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed)
+        self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
+        self.prompts = PromptTrack.parse(
+            project.prompts,
+            frames,
+            seed,
+            positive=project.positive,
+            negative=project.negative,
+            blend=project.travel == "blend",
+        )
+        self._seeds = seed_series(project.seeds, seed, frames, project.cadence)
+
+    def __len__(self) -> int:
+        """How many frames."""
+        return self.project.frames
+
+    @overload
+    def __getitem__(self, index: int) -> FrameParams: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[FrameParams]: ...
+    def __getitem__(self, index: int | slice) -> FrameParams | list[FrameParams]:
+        """The params of one frame, or of a range."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        prompt = self.prompts.at(index)
+        return FrameParams(
+            index=index,
+            camera=self.camera.at(index),
+            lens=self.lens.at(index),
+            sampling=self.sampling.at(index),
+            sampler=self.sampler.at(index),
+            coherence=self.coherence.at(index),
+            prompt=prompt.positive,
+            negative=prompt.negative,
+            seed=int(self._seeds[index]),
+            noise_seed=self._noise_seed(index),
+        )
+
+    def _noise_seed(self, index: int) -> int:
+        """Deforum noises with the running seed (unless seeds are scheduled, where it had a random one)."""
+        deforum = self.project.color.look == "deforum"
+        if deforum and self.project.seeds.behavior not in ("schedule", "random"):
+            return int(self._seeds[index])
+        return derive(self.project.seed, "noise", index)
+
+
+def seed_series(rules: SeedRules, seed: int, frames: int, cadence: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    """The seed of every frame as a function of its index; all frames of a cadence block share one.
+
+    Returns:
+        int64, one a frame, each 0 .. 2**32 - 1.
+    """
+    generated = np.arange(frames, dtype=np.int64) // cadence
+    match rules.behavior:
+        case "fixed":
+            series = np.zeros(frames, np.int64) + seed
+        case "iter":
+            late = rules.every - 1 if rules.short_first else 0
+            series = seed + (generated + late) // rules.every
+        case "ladder":
+            series = seed + generated // 2 + 2 * (generated % 2)
+        case "alternate":
+            series = seed + generated % 2
+        case "random":
+            series = np.array([derive(seed, "frame", int(n)) for n in generated], np.int64)
+        case "schedule":
+            values = np.trunc(Schedule.parse(rules.schedule, frames, seed, field="seeds.schedule").values())
+            drawn = [derive(seed, "frame", index) if value < 0 else int(value) for index, value in enumerate(values)]
+            series = np.array(drawn, np.int64)
+    return series % SEED_RANGE
