@@ -98,7 +98,7 @@ def seed_series(rules: SeedRules, seed: int, frames: int, cadence: int) -> "np.n
         case "alternate":
             series = seed + generated % 2
         case "random":
-            series = np.array([derive(seed, "frame", int(n)) for n in generated], np.int64)
+            series = np.array([derive(seed, "frame", int(n)) if n else seed for n in generated], np.int64)
         case "schedule":
             values = np.trunc(Schedule.parse(rules.schedule, frames, seed, field="seeds.schedule").values())
             drawn = [derive(seed, "frame", index) if value < 0 else int(value) for index, value in enumerate(values)]

@@ -48,12 +48,16 @@ class Registry:
         Raises:
             UnknownName: for an unknown entry or option.
         """
-        module = self.module(name)
-        known = tuple(module.Options.__dataclass_fields__)
+        known = self.options(name)
         for key in options or {}:
             if key not in known:
                 raise UnknownName(f"option of {self.kind} {name!r}", key, known)
+        module = self.module(name)
         return module.build(module.Options(**(options or {})), pool)
+
+    def options(self, name: str) -> tuple[str, ...]:
+        """The names of an entry's options. Imports it."""
+        return tuple(self.module(name).Options.__dataclass_fields__)
 
     def _known(self, name: str) -> str:
         if name not in _modules(self.package):

@@ -1,0 +1,40 @@
+"""The composition root: the only place that turns the names of a project into objects."""
+
+from pathlib import Path
+
+from animator import modes
+from animator.modes import Mode
+from animator.project import Project
+from animator.sources import Sources
+from core.devices import ModelPool
+from diffusion import backends
+from motion import depth
+from motion.depth import DepthEstimator
+
+
+def build_mode(project: Project, folder: Path, pool: ModelPool) -> Mode:
+    """The mode that renders a project. Models load when they are first needed.
+
+    Args:
+        folder: where the project file lies; relative paths in it start there.
+
+    Raises:
+        UserError: if a model, picture or option the project names is not to be had.
+    """
+    options = {"model": project.model} if "model" in backends.REGISTRY.options(project.generator) else {}
+    sources = Sources(
+        generator=backends.REGISTRY.build(project.generator, options, pool=pool),
+        depth=lambda: build_depth(project, folder, pool),
+        folder=folder,
+    )
+    mode: Mode = modes.REGISTRY.module(project.mode).build(project, sources)
+    return mode
+
+
+def build_depth(project: Project, folder: Path, pool: ModelPool) -> DepthEstimator:
+    """The depth estimator a project names; `path` among its options starts at the project's folder."""
+    options = dict(project.depth.options)
+    if "path" in options:
+        options["path"] = str(folder / options["path"])
+    estimator: DepthEstimator = depth.REGISTRY.build(project.depth.model, options, pool=pool)
+    return estimator

@@ -1,0 +1,117 @@
+"""The feedback loop shared by flat and depth mode: warp, condition, generate, blend the frames of the cadence.
+
+Every frame grows out of the one before it. With cadence N a picture is generated at every N-th frame; the
+frames from there to the next are that picture and the one before it, both moved on and cross-faded.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from animator.coherence import CoherenceRules, ColorReference, color_matched, conditioned, grayscaled
+from animator.params import FrameParams
+from animator.steps import Carry, Step
+from core.image import Image, Size
+from diffusion.backends import Generator
+from diffusion.request import ImageRequest
+
+Mover = Callable[[Image, FrameParams], Image]  # a picture moved from the frame before to this frame
+Looker = Callable[[Image, int], Mover]  # looks at a picture of a frame index to tell how it and its like move
+
+PREVIOUS, REFERENCE = "previous", "reference"  # in Carry: the last frame; the picture whose colours are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A mode whose frames grow out of each other; `look` says how they move."""
+
+    identity: str
+    generator: Generator
+    look: Looker
+    size: Size
+    cadence: int
+    color: CoherenceRules
+    init: Image | None = None  # what the first frame starts from, of `size`
+    init_denoise: float = 0.0  # 0..1
+    palette: Image | None = None  # colours are taken from here in place of the first frame
+
+    def plan(self, timeline: Sequence[FrameParams]) -> list[Step]:
+        """Blocks of `cadence` frames; the last one may be shorter."""
+        starts = range(0, len(timeline), self.cadence)
+        return [Step(tuple(timeline[start : start + self.cadence])) for start in starts]
+
+    def run(self, step: Step, carry: Carry) -> tuple[list[Image], Carry]:
+        """Generates at the step's first frame, then moves on to its last."""
+        first = step.frames[0]
+        previous = carry.images.get(PREVIOUS)
+        reference = carry.images.get(REFERENCE, self.palette)
+        if previous is None:
+            sampling = replace(first.sampling, denoise=self.init_denoise) if self.init is not None else first.sampling
+            result = self._generated(replace(first, sampling=sampling), self.init)
+            matches = self.palette is not None
+        else:
+            moved = self.look(previous, first.index - 1)(previous, first)
+            result = self._generated(first, self._conditioned(moved, first, reference))
+            reference = moved if reference is None else reference
+            matches = self.color.match_result
+        if matches and reference is not None and self.color.color != "none":
+            result = color_matched(result, self._colors(reference), self.color)
+        if self.color.grayscale:
+            result = grayscaled(result)
+        if self._pins(first, is_start=previous is None):
+            reference = result
+        images = list(self._block(step, previous, result))
+        kept = {PREVIOUS: images[-1]} if reference is None else {PREVIOUS: images[-1], REFERENCE: reference}
+        return images, Carry(kept)
+
+    def _generated(self, params: FrameParams, init: Image | None) -> Image:
+        request = ImageRequest(
+            prompt=params.prompt,
+            negative=params.negative,
+            size=self.size,
+            seed=params.seed,
+            sampler=params.sampler,
+            sampling=params.sampling,
+            init=init,
+        )
+        return self.generator.generate([request])[0]
+
+    def _conditioned(self, moved: Image, params: FrameParams, reference: Image | None) -> Image:
+        colors = None if reference is None else self._colors(reference)
+        return conditioned(moved, params.coherence, self.color, colors, params.noise_seed)
+
+    def _colors(self, reference: Image) -> ColorReference:
+        return ColorReference.of(reference, self.color)
+
+    def _pins(self, params: FrameParams, *, is_start: bool) -> bool:
+        """Whether this result's colours are the ones to keep from here on."""
+        if self.palette is not None:
+            return False
+        if self.color.repin:
+            return params.sampling.denoise >= 1
+        # Deforum takes the colours of a picture the user gave only after it has moved once
+        return is_start and (self.init is None or self.color.look == "true")
+
+    def _block(self, step: Step, previous: Image | None, result: Image) -> list[Image]:
+        """The step's frames: the newer picture moved on, faded in over the older one.
+
+        Source: the weights are Deforum's, (k + 1) / cadence for the k-th frame of the block.
+        """
+        images: list[Image] = []
+        older, newer = previous, result
+        for n, params in enumerate(step.frames):
+            weight = (n + 1) / self.cadence
+            fades = older is not None and weight < 1
+            if n or fades:
+                move = self.look(newer, params.index - 1 if n else params.index)
+                older = move(older, params) if fades and older is not None else None
+                newer = move(newer, params) if n else newer
+            images.append(newer if older is None or not fades else faded(older, newer, weight))
+        return images
+
+
+def faded(older: Image, newer: Image, weight: float) -> Image:
+    """`older` at weight 0, `newer` at weight 1, between them linear in sRGB levels, rounded."""
+    return np.asarray(cv2.addWeighted(older, 1 - weight, newer, weight, 0), dtype=np.uint8)

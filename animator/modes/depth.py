@@ -1,0 +1,35 @@
+"""3D: every frame is the one before it, seen from a moved camera through its depth map, then re-imagined."""
+
+from animator.feedback import Feedback, Mover
+from animator.params import FrameParams
+from animator.project import Project
+from animator.sources import Sources
+from core.image import Image
+from motion.depth import equalized
+from motion.warp3d import warp3d
+
+
+def build(project: Project, sources: Sources) -> Feedback:
+    """The mode for one project."""
+    warp, estimator = project.warp, sources.depth()
+
+    def look(picture: Image, index: int) -> Mover:
+        depth = estimator.estimate(picture, index)
+        if project.depth.equalize:
+            depth = equalized(depth)
+
+        def move(image: Image, params: FrameParams) -> Image:
+            return warp3d(
+                image,
+                depth,
+                params.camera,
+                params.lens,
+                border=warp.border,
+                sampling=warp.sampling,
+                geometry=warp.geometry,
+                flip=warp.flip,
+            )
+
+        return move
+
+    return sources.feedback(project, look, "depth", estimator.identity, project.depth.equalize)

@@ -1,0 +1,51 @@
+"""`list`: everything that can be named in a project. Imports no torch."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from commands.terminal import AsJson, say
+from core.registry import Registry
+
+REGISTRIES = {
+    "modes": Registry("mode", "animator.modes"),
+    "generators": Registry("generator", "diffusion.backends"),
+    "depth models": Registry("depth model", "motion.depth"),
+    "exporters": Registry("exporter", "media.exporters"),
+}
+
+
+def entries(kind: str) -> dict[str, str]:
+    """Names of one kind with their help line."""
+    if kind == "samplers":
+        from diffusion.sampling.names import SAMPLERS
+
+        return dict(SAMPLERS)
+    if kind == "noise schedules":
+        from diffusion.sampling.names import SCHEDULES
+
+        return dict(SCHEDULES)
+    registry = REGISTRIES[kind]
+    return {name: registry.help(name) for name in registry.names()}
+
+
+def command(
+    kind: Annotated[str, typer.Argument(help="modes, generators, samplers, ...; everything if left out.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List the modes, generators, samplers, depth models and exporters there are."""
+    from core.errors import UnknownName
+
+    kinds = (*REGISTRIES, "samplers", "noise schedules")
+    if kind and kind not in kinds:
+        raise UnknownName("list", kind, kinds)
+    found = {name: entries(name) for name in ([kind] if kind else kinds)}
+    if as_json:
+        say(json.dumps(found, indent=2))
+        return
+    for name, table in found.items():
+        say(f"{name}:")
+        width = max(map(len, table), default=0)
+        for entry, text in table.items():
+            say(f"  {entry:{width}}  {text}")

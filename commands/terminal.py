@@ -1,0 +1,62 @@
+"""How the command line speaks: messages, exit codes, the options all commands share."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from core.errors import DriftloopError
+
+DONE, OURS, THEIRS, INTERRUPTED = 0, 1, 2, 130  # exit codes: done, our fault, the user's mistake, Ctrl-C
+
+OutFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder of the output; each project gets a folder in it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the project, as in camera.z=0.01.")
+]
+
+
+def say(text: str = "") -> None:
+    """A line on standard output."""
+    print(text)
+
+
+def warn(text: str) -> None:
+    """A line on standard error: the result is right, but know this."""
+    print(f"warning: {text}", file=sys.stderr)
+
+
+def run_and_exit(act: Callable[[], object]) -> None:
+    """Runs a command and leaves with its exit code; a traceback is shown for our own faults only."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    sys.exit(exit_code(act))
+
+
+def exit_code(act: Callable[[], object]) -> int:
+    """Runs a command; what went wrong is printed and becomes a number."""
+    try:
+        result = act()
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as fault:
+        fault.show()
+        return THEIRS
+    except DriftloopError as fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return fault.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        print("\ninterrupted: finished frames are kept; give the same command again to go on", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output left; there is nobody to tell
+        return DONE
+    except Exception:
+        traceback.print_exc()
+        print("error: this is a fault in Driftloop, not in your project; please report it", file=sys.stderr)
+        return OURS
+    return result if isinstance(result, int) else DONE

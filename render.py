@@ -1,0 +1,39 @@
+"""The command line of Driftloop: `python render.py PROJECT` renders a project, `--help` lists the rest."""
+
+import sys
+
+import typer
+
+from commands import convert, doctor, listing, plan, preview, render, schema
+from commands.terminal import run_and_exit
+
+app = typer.Typer(
+    help="Renders keyframed Stable Diffusion animation, stylized video and seamless loops from one project file.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+COMMANDS = {
+    "render": render.command,
+    "plan": plan.command,
+    "preview": preview.command,
+    "list": listing.command,
+    "convert": convert.command,
+    "schema": schema.command,
+    "doctor": doctor.command,
+}
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+
+def main() -> None:
+    """Runs the command in sys.argv; `render` when the first argument is a project file."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
+        arguments.insert(0, "render")
+    run_and_exit(lambda: app(arguments, standalone_mode=False))
+
+
+if __name__ == "__main__":
+    main()
