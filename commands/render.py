@@ -1,6 +1,7 @@
 """`render`: project files to frames and videos."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ from core.errors import DriftloopError, UserError
 
 if TYPE_CHECKING:
     from animator.job import RenderJob
+    from animator.project import Project
     from core.devices import ModelPool
 
 Projects = Annotated[list[Path], typer.Argument(help="Project files, Deforum settings, or videos and frames made here.")]
@@ -36,8 +38,21 @@ def command(
     return render_all(prepared(projects, out, changes, frames), fresh=fresh)
 
 
-def prepared(paths: list[Path], out: Path, changes: list[str], frames: str = "") -> "list[RenderJob]":
+def prepared(
+    paths: list[Path],
+    out: Path,
+    changes: list[str],
+    frames: str = "",
+    treated: "Callable[[Project], Project]" = lambda project: project,
+) -> "list[RenderJob]":
     """A job for every project. The faults of all projects are told at once, before any work starts.
+
+    Args:
+        paths: project files.
+        out: each project gets a folder in it.
+        changes: `field=value` for all of them.
+        frames: the span asked for, `A-B`.
+        treated: what is done to each project last; a preview makes it small.
 
     Raises:
         UserError: for any fault of any project.
@@ -49,7 +64,7 @@ def prepared(paths: list[Path], out: Path, changes: list[str], frames: str = "")
     pool = ModelPool()
     for path in paths:
         try:
-            job = _job(path, out, changes, frames, pool)
+            job = _job(path, out, changes, frames, treated, pool)
             if any(job.out == other.out for other in jobs):
                 raise UserError(
                     f"another project given is named {job.project.name!r} too", where=str(path), way_out="Rename one"
@@ -62,7 +77,9 @@ def prepared(paths: list[Path], out: Path, changes: list[str], frames: str = "")
     return jobs
 
 
-def _job(path: Path, out: Path, changes: list[str], frames: str, pool: "ModelPool") -> "RenderJob":
+def _job(
+    path: Path, out: Path, changes: list[str], frames: str, treated: "Callable[[Project], Project]", pool: "ModelPool"
+) -> "RenderJob":
     from animator.job import RenderJob, with_seed
     from animator.project import load
 
@@ -70,7 +87,7 @@ def _job(path: Path, out: Path, changes: list[str], frames: str, pool: "ModelPoo
     for text in loaded.warnings:
         warn(f"{path}: {text}")
     folder = out / loaded.project.name
-    project = with_seed(loaded.project, folder)
+    project = treated(with_seed(loaded.project, folder))
     return RenderJob(project, path.resolve().parent, folder, pool, parsed_span(frames, project.frames))
 
 
