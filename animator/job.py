@@ -54,9 +54,14 @@ class RenderJob:
         return build_mode(self.project, self.source, self.pool)
 
     @cached_property
+    def timeline(self) -> Timeline:
+        """All numbers and words of all frames."""
+        return Timeline(self.project)
+
+    @cached_property
     def steps(self) -> list[Step]:
         """All steps up to the last frame asked for; a feedback render needs those before the first, too."""
-        steps = self.mode.plan(Timeline(self.project))
+        steps = self.mode.plan(self.timeline)
         return [step for step in steps if self.span is None or step.frames[0].index < self.span.stop]
 
     def reusable(self) -> int:

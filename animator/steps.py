@@ -43,6 +43,7 @@ def step_keys(steps: Sequence[Step], identity: str) -> list[str]:
     keys: list[str] = []
     before = identity
     for step in steps:
-        before = fingerprint(before, step)
+        # the params hold plain numbers and words, whose repr is exact and far quicker than the canonical form
+        before = fingerprint(before, repr(step.frames))
         keys.append(before)
     return keys

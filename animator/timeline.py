@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from animator.coherence import Coherence
 from animator.params import FrameParams
@@ -11,7 +12,8 @@ from animator.project import Project, SeedRules
 from core.seeds import SEED_RANGE, derive
 from diffusion.request import Sampling
 from motion.camera import CameraMove, Lens
-from schedules.prompts import PromptTrack
+from schedules.expression import Scope
+from schedules.prompts import Prompts
 from schedules.schedule import Schedule, Steps
 from schedules.track import Track
 
@@ -34,13 +36,12 @@ class Timeline(Sequence[FrameParams]):
         self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed)
         self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed)
         self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
-        self.prompts = PromptTrack.parse(
+        self.prompts = Prompts.parse(
             project.prompts,
-            frames,
-            seed,
+            Scope(frames, seed),
             positive=project.positive,
             negative=project.negative,
-            blend=project.travel == "blend",
+            travel=project.travel,
         )
         self._seeds = seed_series(project.seeds, seed, frames, project.cadence)
 
@@ -58,7 +59,7 @@ class Timeline(Sequence[FrameParams]):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not 0 <= index < len(self):
             raise IndexError(index)
-        prompt = self.prompts.at(index)
+        words = self.prompts.words[index]
         return FrameParams(
             index=index,
             camera=self.camera.at(index),
@@ -66,11 +67,21 @@ class Timeline(Sequence[FrameParams]):
             sampling=self.sampling.at(index),
             sampler=self.sampler.at(index),
             coherence=self.coherence.at(index),
-            prompt=prompt.positive,
-            negative=prompt.negative,
+            prompt=words.prompt,
+            negative=words.negative,
             seed=int(self._seeds[index]),
             noise_seed=self._noise_seed(index),
         )
+
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Every keyframable number over all frames, float64[frames], by its dotted name."""
+        tracks = {"camera": (self.camera, self.lens), "sampling": (self.sampling,), "coherence": (self.coherence,)}
+        return {
+            f"{section}.{name}": values
+            for section, parts in tracks.items()
+            for track in parts
+            for name, values in track.columns().items()
+        }
 
     def _noise_seed(self, index: int) -> int:
         """Deforum noises with the running seed (unless seeds are scheduled, where it had a random one)."""
@@ -80,7 +91,7 @@ class Timeline(Sequence[FrameParams]):
         return derive(self.project.seed, "noise", index)
 
 
-def seed_series(rules: SeedRules, seed: int, frames: int, cadence: int) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def seed_series(rules: SeedRules, seed: int, frames: int, cadence: int) -> NDArray[np.int64]:
     """The seed of every frame as a function of its index; all frames of a cadence block share one.
 
     Returns:

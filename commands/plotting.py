@@ -1,0 +1,49 @@
+"""The plot of a plan: all moving schedules and the prompts over one timeline."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from animator.job import RenderJob
+
+ROW_INCHES, WIDTH_INCHES = 1.1, 12.0
+
+
+def write_plot(job: "RenderJob", path: Path) -> None:
+    """Draws a plan as a picture.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    columns = job.timeline.columns()
+    moving = {name: values for name, values in columns.items() if values.min() != values.max()}
+    figure = Figure((WIDTH_INCHES, ROW_INCHES * (len(moving) + 1.6)), layout="constrained")
+    axes = figure.subplots(len(moving) + 1, 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (name, values) in zip(axes, moving.items(), strict=False):
+        axis.plot(values, linewidth=1.5)
+        axis.set_title(name, loc="left", fontsize=9)
+        axis.grid(alpha=0.3)
+        axis.tick_params(labelsize=7)
+    _words(job, axes[-1])
+    axes[-1].set_xlabel(f"frame (of {job.project.frames}, {job.project.fps} fps)", fontsize=8)
+    figure.suptitle(job.project.name, fontsize=11)
+    try:
+        figure.savefig(path, dpi=110)
+    except (OSError, ValueError) as fault:
+        raise UserError(f"the plot cannot be written ({fault})", where=str(path), way_out="Give a .png, .svg or .pdf") from fault
+
+
+def _words(job: "RenderJob", axis: object) -> None:
+    """Prompts as bars from the frame where they begin to be strongest to where they end."""
+    strongest = [max(step.prompt, key=lambda entry: entry[1])[0] for step in job.timeline]
+    starts = [n for n, text in enumerate(strongest) if n == 0 or text != strongest[n - 1]]
+    for row, (start, stop) in enumerate(zip(starts, [*starts[1:], len(strongest)], strict=True)):
+        axis.barh(0, stop - start, left=start, height=0.9, alpha=0.35, color=f"C{row % 10}", edgecolor="white")  # type: ignore[attr-defined]
+        text = strongest[start]
+        axis.text(start, 0, f" {text[:60]}", fontsize=7, va="center", clip_on=True)  # type: ignore[attr-defined]
+    axis.set_yticks([])  # type: ignore[attr-defined]
+    axis.set_title("prompts", loc="left", fontsize=9)  # type: ignore[attr-defined]
