@@ -1,0 +1,188 @@
+"""Prompts: a table of keyframed prompts to the words of every frame.
+
+`{"0": "a cat --neg blurry", "max_f/2": "a dog, (running:`t/100`)"}`: keys are frames or expressions of `max_f` and
+`s`; what stands after `--neg` is to be avoided; formulas in back-quotes become numbers.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from core.errors import Fault, ProjectError, ScheduleError
+from schedules.expression import WHOLE_RANGE, Expression, Frames, Scope, Values
+from schedules.schedule import computed_frame, within_effort
+from schedules.syntax import Piece, piece_of, unwrapped
+from schedules.translation import Kind
+
+PromptMix = tuple[tuple[str, float], ...]  # (text, weight) pairs; weights sum to 1
+Travel = Literal["hold", "blend"]  # each prompt stays until the next; each turns into the next
+
+NEGATIVE = "--neg"
+LENGTH = 20_000  # characters of one prompt
+FORMULAS = 100  # in one prompt
+
+_FORMULA = re.compile("`([^`]*)`")
+
+
+class Words(NamedTuple):
+    """What one frame is to show."""
+
+    prompt: PromptMix
+    negative: str  # what it is not to show; may be empty
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """Words over time."""
+
+    frames: int
+    travel: Travel
+    starts: tuple[int, ...]  # ascending
+    texts: tuple["_Text", ...]  # one for each start
+
+    @classmethod
+    def parse(
+        cls,
+        table: Mapping[str, str],
+        frames: int,
+        seed: int = 0,
+        *,
+        travel: Travel = "hold",
+        field: str = "prompts",
+        names: Mapping[str, Values] | None = None,
+    ) -> "Prompts":
+        """Reads a prompt table; see `merged` for words that belong to every prompt.
+
+        The first prompt holds backward, the last one forward.
+
+        Args:
+            table: prompts by key; of several at one frame the last counts.
+            frames: length of the clip, at least 1; `max_f` is `frames - 1`.
+            seed: what `s` stands for.
+            travel: "hold", or "blend" for mixes that go over from each prompt to the next; the negative holds.
+            field: dotted path of the table, for faults.
+            names: further series for formulas, float64[frames] each.
+
+        Raises:
+            ProjectError: with all faults; its `source` is the field.
+        """
+        scope = Scope(frames, seed, names or {})
+        faults = [] if table else [Fault(field, "there is no prompt", 'Write at least {"0": "a prompt"}')]
+        found: dict[int, tuple[str, _Template]] = {}
+        effort = 0
+        for key, text in table.items():
+            try:
+                position, template = computed_frame(unwrapped(piece_of(key)), scope), _Template.parse(text, scope)
+                effort = within_effort(effort + position.effort + template.effort, piece_of(text))
+                found[position.frame] = key, template
+            except ScheduleError as error:
+                faults.append(Fault(f"{field}.{key[:40]}", error.what, error.way_out))
+        starts = sorted(found)
+        texts: list[_Text] = []
+        for start, live in zip(starts, _live(starts, frames, travel), strict=True):
+            key, template = found[start]
+            try:
+                texts.append(template.over(live, scope))
+            except ScheduleError as error:
+                faults.append(Fault(f"{field}.{key[:40]}", error.what, error.way_out))
+        if faults:
+            raise ProjectError(field, faults)
+        return cls(frames, travel, tuple(starts), tuple(texts))
+
+    def at(self, frame: int) -> Words:
+        """The words of a frame from 0 to frames - 1."""
+        assert 0 <= frame < self.frames, frame
+        place = max(0, bisect_right(self.starts, frame) - 1)
+        prompt, negative = _divided(self.texts[place].at(frame))
+        start, *following = self.starts[place : place + 2]
+        if self.travel == "hold" or not following or frame <= start:
+            return Words(((prompt, 1.0),), negative)
+        share = (frame - start) / (following[0] - start)
+        other, _ = _divided(self.texts[place + 1].at(frame))
+        return Words(((prompt, 1 - share), (other, share)), negative)
+
+
+def merged(table: Mapping[str, str], positive: str, negative: str) -> dict[str, str]:
+    """A prompt table with words put before every prompt and after every negative.
+
+    A `--neg` inside `negative` does not count. Blanks come out as Deforum sets them.
+    """
+    avoided = negative.replace(NEGATIVE, "")
+    return {
+        key: f"{positive} {prompt} {'' if NEGATIVE in prompt else NEGATIVE} {avoided}" for key, prompt in table.items()
+    }
+
+
+class _Text(NamedTuple):
+    """One prompt over the frames where it counts."""
+
+    literals: tuple[str, ...]  # one more than numbers
+    numbers: tuple[Values, ...]
+    kinds: tuple[Kind, ...]
+    first: int  # the frame of the first number
+
+    def at(self, frame: int) -> str:
+        """The prompt with its formulas as numbers."""
+        spelled = [
+            _spelled(values[frame - self.first], kind) for values, kind in zip(self.numbers, self.kinds, strict=True)
+        ]
+        return "".join(part for pair in zip(self.literals, [*spelled, ""], strict=True) for part in pair)
+
+
+class _Template(NamedTuple):
+    """One prompt as written."""
+
+    literals: tuple[str, ...]  # one more than formulas
+    formulas: tuple[Expression, ...]
+
+    @classmethod
+    def parse(cls, text: str, scope: Scope) -> "_Template":
+        """Finds the formulas in back-quotes."""
+        if len(text) > LENGTH:
+            raise ScheduleError(
+                f"{len(text)} characters are too long for a prompt", way_out=f"At most {LENGTH} will do"
+            )
+        places = [found.span(1) for found in _FORMULA.finditer(text)]
+        if len(places) > FORMULAS:
+            raise ScheduleError(
+                f"{len(places)} formulas are too many", way_out=f"At most {FORMULAS} in a prompt will do"
+            )
+        return cls(
+            tuple(_FORMULA.split(text)[::2]),
+            tuple(Expression.parse(Piece(text, start, stop), scope.names) for start, stop in places),
+        )
+
+    @property
+    def effort(self) -> int:
+        """Of all its formulas."""
+        return sum(formula.effort for formula in self.formulas)
+
+    def over(self, frames: Frames, scope: Scope) -> _Text:
+        """Its formulas run over the frames where it counts."""
+        numbers = tuple(formula.over(frames, scope) for formula in self.formulas)
+        return _Text(self.literals, numbers, tuple(formula.kind for formula in self.formulas), int(frames[:1].sum()))
+
+
+def _live(starts: list[int], frames: int, travel: Travel) -> list[Frames]:
+    """The frames where each key's text counts; while blending also those on the way to it."""
+    stops = [*starts[1:], frames]
+    first = [0, *(starts[:-1] if travel == "blend" else starts[1:])]
+    return [np.arange(max(start, 0), min(stop, frames)) for start, stop in zip(first, stops, strict=False)]
+
+
+def _divided(text: str) -> tuple[str, str]:
+    """What to show and what not to show."""
+    shown, *avoided = text.split(NEGATIVE)
+    return shown.strip(), "".join(avoided).strip()
+
+
+def _spelled(value: np.float64, kind: Kind) -> str:
+    """A number as Python writes it."""
+    number = float(value)
+    if kind == "truth":
+        return str(bool(number))
+    return str(int(number)) if kind == "whole" and number.is_integer() and abs(number) <= WHOLE_RANGE else repr(number)
