@@ -12,8 +12,7 @@ from animator.project import Project, SeedRules
 from core.seeds import SEED_RANGE, derive
 from diffusion.request import Sampling
 from motion.camera import CameraMove, Lens
-from schedules.expression import Scope
-from schedules.prompts import Prompts
+from schedules.prompts import Prompts, merged
 from schedules.schedule import Schedule, Steps
 from schedules.track import Track
 
@@ -36,13 +35,8 @@ class Timeline(Sequence[FrameParams]):
         self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed)
         self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed)
         self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
-        self.prompts = Prompts.parse(
-            project.prompts,
-            Scope(frames, seed),
-            positive=project.positive,
-            negative=project.negative,
-            travel=project.travel,
-        )
+        prompts = merged(project.prompts, project.positive, project.negative)
+        self.prompts = Prompts.parse(prompts, frames, seed, travel=project.travel)
         self._seeds = seed_series(project.seeds, seed, frames, project.cadence)
 
     def __len__(self) -> int:
