@@ -130,11 +130,31 @@ def _strength(grid: "_PerlinGrid", turns: Sequence[Floats], persistence: float) 
 
 
 @dataclass(frozen=True, slots=True)
+class _Axis:
+    """Where the pixels of one axis lie among the lattice points of one octave, and how much these count there."""
+
+    points: int  # lattice points along the axis
+    before: NDArray[np.intp]  # per pixel, the lattice point at or before it
+    fades: Floats  # 2 x pixels: weights of the lattice points before and after
+    slopes: Floats  # 2 x pixels: the same times the pixel's distance from the point, in cells
+
+    @classmethod
+    def of(cls, length: int, cells: float, offset: float) -> "_Axis":
+        """An axis of `length` pixels and `cells` cells, whose pixels are seen at `offset` 0..1 of their width."""
+        place = (np.arange(length) + offset) * (cells / length)
+        before = np.floor(place).astype(np.intp)
+        past = place - before
+        share = past**3 * (past * (past * 6 - 15) + 10)
+        fades = np.stack([1 - share, share]).astype(np.float32)
+        return cls(math.ceil(cells) + 1, before, fades, fades * np.stack([past, past - 1]).astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
 class _Band:
     """Rows of pixels that lie between the same lattice rows in every octave."""
 
     rows: slice
-    nodes: NDArray[np.intp]  # the rows of node values they are mixed from
+    nodes: NDArray[np.intp]  # which rows of node values they are mixed from, 4 an octave
     weights: Floats  # rows x nodes
 
 
@@ -143,7 +163,7 @@ class _PerlinGrid:
     """The part of Perlin noise that depends on sizes alone."""
 
     lattices: tuple[tuple[int, int], ...]  # lattice points down and across, per octave
-    columns: tuple[tuple[Floats, Floats], ...]  # fades and slopes across, per octave, lattice points x width
+    columns: tuple[_Axis, ...]  # per octave
     bands: tuple[_Band, ...]
 
 
@@ -158,47 +178,29 @@ def _perlin_grid(size: Size, across: float, down: float, octaves: int, offset: f
         octaves: 1 or more.
         offset: where in a pixel the noise is taken, 0 (its corner) or 0.5 (its centre).
     """
-    columns = [_fades(size.width, across * 2**octave, offset) for octave in range(octaves)]
-    rows = [_fades(size.height, down * 2**octave, offset) for octave in range(octaves)]
-    weights = np.concatenate([part for fades, slopes in rows for part in (slopes, fades)])
-    return _PerlinGrid(
-        lattices=tuple((len(row[0]), len(column[0])) for row, column in zip(rows, columns, strict=True)),
-        columns=tuple(columns),
-        bands=tuple(_bands(weights)),
-    )
+    columns = tuple(_Axis.of(size.width, across * 2**octave, offset) for octave in range(octaves))
+    rows = [_Axis.of(size.height, down * 2**octave, offset) for octave in range(octaves)]
+    lattices = tuple((row.points, column.points) for row, column in zip(rows, columns, strict=True))
+    return _PerlinGrid(lattices, columns, tuple(_bands(rows)))
 
 
-def _fades(length: int, cells: float, offset: float) -> tuple[Floats, Floats]:
-    """How much each lattice point counts at each pixel of an axis, and that times the distance from the point.
-
-    Returns:
-        Two arrays, float32, lattice points x length.
-    """
-    place = (np.arange(length) + offset) * (cells / length)
-    before = np.floor(place).astype(np.intp)
-    past = place - before
-    share = past**3 * (past * (past * 6 - 15) + 10)
-    fades, slopes = np.zeros((2, math.ceil(cells) + 1, length), np.float32)
-    pixels = np.arange(length)
-    fades[before, pixels], slopes[before, pixels] = 1 - share, (1 - share) * past
-    fades[before + 1, pixels], slopes[before + 1, pixels] = share, share * (past - 1)
-    return fades, slopes
-
-
-def _bands(weights: Floats) -> Iterator[_Band]:
-    """The rows in groups that use the same nodes; `weights` is nodes x height."""
-    used = weights != 0
-    starts = [0, *(np.flatnonzero((used[:, 1:] & ~used[:, :-1]).any(axis=0)) + 1), weights.shape[1]]
+def _bands(rows: Sequence[_Axis]) -> Iterator[_Band]:
+    """The rows in groups that use the same nodes. Cells of coarser octaves end only where those of finer ones do."""
+    weights = np.concatenate([part for row in rows for part in (row.slopes, row.fades)])
+    ends = np.cumsum([2 * row.points for row in rows])
+    firsts = np.stack([end - 2 * row.points + row.before for end, row in zip(ends, rows, strict=True)])
+    nodes = np.stack([firsts, firsts + 1, *(firsts + [[row.points] for row in rows] + step for step in (0, 1))], axis=1)
+    finest = rows[-1].before
+    starts = [0, *(np.flatnonzero(np.diff(finest)) + 1), finest.size]
     for start, stop in pairwise(starts):
-        nodes = np.flatnonzero(used[:, start:stop].any(axis=1))
-        yield _Band(slice(start, stop), nodes, np.ascontiguousarray(weights[nodes, start:stop].T))
+        yield _Band(slice(start, stop), nodes[..., start].ravel(), np.ascontiguousarray(weights[:, start:stop].T))
 
 
 def _perlin(grid: _PerlinGrid, turns: Sequence[Floats], persistence: float) -> Floats:
     """float32, H x W, about -1..1: fractal gradient noise.
 
-    The blend of the four gradients around a pixel is a product of row and column factors, so it is done as small
-    matrix products: first along the width for every lattice row, then along the height band by band.
+    The blend of the four gradients around a pixel is a product of row and column factors: so every lattice row is
+    first blended along the width (its gradients' down parts and across parts apart), then those along the height.
 
     Source: K. Perlin, "Improving Noise", 2002 (the fade 6t^5 - 15t^4 + 10t^3), octaves summed.
 
@@ -208,9 +210,10 @@ def _perlin(grid: _PerlinGrid, turns: Sequence[Floats], persistence: float) -> F
         persistence: amplitude of each octave against the one before.
     """
     nodes = []
-    for octave, ((fades, slopes), turn) in enumerate(zip(grid.columns, turns, strict=True)):
-        gain = np.float32(math.sqrt(2) * persistence**octave)
-        nodes += [gain * np.cos(turn * TURN) @ fades, gain * np.sin(turn * TURN) @ slopes]
+    for octave, (axis, turn) in enumerate(zip(grid.columns, turns, strict=True)):
+        gain, angle = np.float32(math.sqrt(2) * persistence**octave), turn * TURN
+        for part, weights in ((gain * np.cos(angle), axis.fades), (gain * np.sin(angle), axis.slopes)):
+            nodes.append(part[:, axis.before] * weights[0] + part[:, axis.before + 1] * weights[1])
     values = np.concatenate(nodes)
     noise = np.empty((grid.bands[-1].rows.stop, values.shape[1]), np.float32)
     for band in grid.bands:
