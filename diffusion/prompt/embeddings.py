@@ -1,0 +1,112 @@
+"""Textual inversions: learned words in small files, read without running anything that stands in them."""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image, PngImagePlugin
+from safetensors.torch import load_file
+from torch import Tensor
+
+from core.errors import WeightsError
+from core.hashing import file_fingerprint
+
+SUFFIXES = (".pt", ".bin", ".safetensors", ".png")
+LARGEST_FILE = 64 << 20  # bytes; real ones have some tens of kilobytes
+PNG_TEXT = "sd-ti-embedding"
+PICKLED = (torch.nn.modules.container.ParameterDict,)  # old files keep their tensors in one; plain data otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class TextualInversion:
+    """The vectors one word stands for."""
+
+    name: str  # file stem; the word in the prompt
+    vectors: tuple[Tensor, ...]  # float32, n x width; one a text encoder, in the model's order (SDXL: CLIP-L, bigG)
+    identity: str  # checksum of the file
+
+
+def inversion_files(folder: Path) -> dict[str, Path]:
+    """Embedding files of a folder and its subfolders by name; of two with one name the first in order of path counts.
+
+    Raises:
+        WeightsError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise WeightsError(f"no folder of embeddings {str(folder)!r}")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return {path.stem: path for path in reversed(found)}
+
+
+def load_inversion(path: Path) -> TextualInversion:
+    """A textual inversion from any of its file forms.
+
+    Read are the web UI's `.pt`, diffusers' `.bin`, `.safetensors` (one tensor, or `clip_l` and `clip_g` for SDXL)
+    and PNG with the text chunk `sd-ti-embedding`. Pictures that hide it in their pixels are not.
+
+    Raises:
+        WeightsError: for a file that is missing, damaged, too large, would run code, or is no textual inversion.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise WeightsError(f"more than {LARGEST_FILE >> 20} MB is no textual inversion", where=str(path))
+        vectors = tuple(_rows(value) for value in _values(_content(path)))
+        if len({len(rows) for rows in vectors}) > 1:
+            raise WeightsError("its parts for the two text encoders differ in the number of vectors")
+        identity = file_fingerprint(path)
+    except WeightsError as fault:
+        raise WeightsError(fault.what, where=str(path), way_out=fault.way_out) from fault
+    except Exception as fault:  # damaged files make the readers raise nearly anything
+        raise WeightsError(f"cannot be read as a textual inversion ({str(fault)[:200]})", where=str(path)) from fault
+    return TextualInversion(path.stem, vectors, identity)
+
+
+def _content(path: Path) -> Any:
+    """What stands in a file: a mapping, if it is a textual inversion."""
+    if path.suffix.lower() == ".safetensors":
+        return load_file(path)
+    if path.suffix.lower() == ".png":
+        with Image.open(path) as picture:
+            text = picture.text.get(PNG_TEXT) if isinstance(picture, PngImagePlugin.PngImageFile) else None
+        if text is None:
+            raise WeightsError(
+                f"a picture without the text chunk {PNG_TEXT}", way_out="Use the .pt or .safetensors file"
+            )
+        return json.loads(base64.b64decode(text))
+    with torch.serialization.safe_globals(list(PICKLED)):
+        return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _values(content: Any) -> tuple[Any, ...]:
+    """The tensors of an embedding file, one a text encoder."""
+    if not isinstance(content, Mapping):
+        raise WeightsError(f"holds a {type(content).__name__} and no textual inversion")
+    if "string_to_param" in content:
+        params = content["string_to_param"]
+        content = getattr(params, "_parameters", params)
+    if {"clip_l", "clip_g"} <= set(content):
+        return content["clip_l"], content["clip_g"]
+    if "emb_params" in content:
+        return (content["emb_params"],)
+    if len(content) != 1:
+        raise WeightsError(
+            f"holds {len(content)} entries ({', '.join(map(str, content))[:80]}) where one word is expected"
+        )
+    return tuple(content.values())
+
+
+def _rows(value: Any) -> Tensor:
+    """A tensor or nested lists as float32, n x width."""
+    if isinstance(value, Mapping) and set(value) == {"TORCHTENSOR"}:
+        value = value["TORCHTENSOR"]
+    rows = torch.as_tensor(value).detach()
+    rows = rows.unsqueeze(0) if rows.dim() == 1 else rows
+    if rows.dim() != 2 or not rows.is_floating_point() or not rows.numel():
+        raise WeightsError(f"holds a {rows.dtype} tensor of shape {tuple(rows.shape)} where vectors are expected")
+    if not rows.isfinite().all():
+        raise WeightsError("holds numbers that are not finite")
+    return rows.float().contiguous().clone()

@@ -1,0 +1,275 @@
+"""PromptEncoder: prompts to what guides a picture, with every rule of the prompt language applied."""
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from core.errors import UserError
+from diffusion.models.loaded import LoadedModel, TextPart
+from diffusion.prompt.chunks import Chunk, Inversions, Vocabulary, chunked, padded
+from diffusion.prompt.conditioning import Conditioning, Embedding
+from diffusion.prompt.embeddings import TextualInversion, load_inversion
+from diffusion.prompt.language import (
+    Part,
+    Piece,
+    checked,
+    extracted,
+    parse_attention,
+    split_and,
+    texts_by_step,
+    without_comments,
+)
+from diffusion.request import PromptMix
+
+log = logging.getLogger(__name__)
+
+Emphasis = Literal["original", "no norm", "ignore", "none"]
+Mixed = tuple[tuple[tuple[Part, ...], float], ...]  # of one step: the AND parts of each prompt, and its share
+
+MOST_CHUNKS = 64  # of one text; more is refused before memory is asked for
+MOST_PARTS = 64  # joined by AND; each costs a run of the UNet every step
+KEPT_TEXTS = 128  # encoded texts that are remembered
+
+
+class PromptEncoder:
+    """Encodes the prompts of one model and remembers the latest."""
+
+    def __init__(
+        self, model: LoadedModel, *, embeddings: Mapping[str, Path] | None = None, emphasis: Emphasis = "original"
+    ) -> None:
+        """An encoder for one model.
+
+        Args:
+            model: whose tokenizers and text encoders are used.
+            embeddings: textual inversion files by the word that calls them, as `inversion_files` finds them. Read
+                when a prompt has the word; one of another model family is left to be a plain word, with a warning.
+            emphasis: what attention weights do: scale the encoded tokens and keep their mean ("original"), scale
+                only ("no norm"), nothing ("ignore"), or are not even parsed ("none").
+        """
+        self._model = model
+        self._files = dict(embeddings or {})
+        self._emphasis = emphasis
+        self._vocabularies = tuple(
+            Vocabulary.of(part.tokenizer, part.encoder.config.max_position_embeddings) for part in model.text
+        )
+        self._inversion = lru_cache(maxsize=None)(load_inversion)
+        self._embedding = lru_cache(maxsize=KEPT_TEXTS)(self._encoded)
+
+    def encode(self, mix: PromptMix, negative: str, steps: int, *, clip_skip: int = 1) -> Conditioning:
+        """All that guides one picture, for each of `steps` calls of the denoiser.
+
+        Ask for twice the steps for a sampler of second order; img2img asks for all steps and uses the first of them.
+
+        Each prompt is stripped of comments, split at AND, and edited by step. Where the mix is one prompt, its parts
+        are joined by AND. Where it is several and none has AND, they are blended into one embedding, so that the way
+        from one prompt to the next is smooth; else the parts of all are joined by AND, weighted by the mix. Every
+        embedding is filled up with encodings of the empty prompt to the same number of tokens. Steps that share
+        their texts share the objects.
+
+        Args:
+            mix: (text, weight) pairs, weights summing to 1; tags are acted on by the caller, and gone.
+            negative: editing works, AND and tags are plain text.
+            steps: calls of the denoiser.
+            clip_skip: 1 = the layer the model was trained on, 2 = the one before ...; SDXL has no choice.
+
+        Raises:
+            UserError: for steps or clip_skip out of range, tags, weights that are not finite, or absurd lengths.
+        """
+        assert math.isclose(sum(weight for _, weight in mix), 1, abs_tol=1e-6), mix
+        self._check(clip_skip)
+        prompts = [(_parts_by_step(text, steps), weight) for text, weight in mix if weight]
+        avoided = texts_by_step(without_comments(negative), steps)
+        per_step: list[Mixed] = [tuple((parts[step], share) for parts, share in prompts) for step in range(steps)]
+
+        texts = {part.text for mixed in per_step for parts, _ in mixed for part in parts}.union(avoided)
+        longest = max(self._embedding(text, clip_skip).context.shape[1] for text in texts)
+        embeddings = {text: self._filled(text, clip_skip, longest) for text in texts}
+        joined = {mixed: _joined(mixed, embeddings) for mixed in set(per_step)}
+        against = {text: self._against(text, embeddings[text]) for text in set(avoided)}
+        return Conditioning(tuple(joined[mixed] for mixed in per_step), tuple(against[text] for text in avoided))
+
+    @property
+    def _is_sdxl(self) -> bool:
+        """Whether encoders are read the way SDXL was trained: no final norm, no clip skip, a pooled vector."""
+        return any(part.projected for part in self._model.text)
+
+    def _check(self, clip_skip: int) -> None:
+        """Raises UserError for a layer that is not there."""
+        deepest = min(part.encoder.config.num_hidden_layers - part.penultimate for part in self._model.text)
+        if not self._is_sdxl and not 1 <= clip_skip <= deepest:
+            raise UserError(f"clip skip {clip_skip}", way_out=f"The model {self._model.name} takes 1 to {deepest}")
+
+    def _filled(self, text: str, clip_skip: int, length: int) -> Embedding:
+        """The text's embedding with empty chunks behind it, up to `length` tokens."""
+        embedding = self._embedding(text, clip_skip)
+        if embedding.context.shape[1] == length:
+            return embedding
+        empty = self._embedding("", clip_skip).context
+        missing = (length - embedding.context.shape[1]) // empty.shape[1]
+        return Embedding(torch.cat([embedding.context, *[empty] * missing], dim=1), embedding.pooled)
+
+    def _against(self, text: str, embedding: Embedding) -> Embedding:
+        """The embedding of a negative prompt; for SDXL, an empty one is all zeros."""
+        if text.strip() or embedding.pooled is None:
+            return embedding
+        return Embedding(torch.zeros_like(embedding.context), torch.zeros_like(embedding.pooled))
+
+    def _encoded(self, text: str, clip_skip: int) -> Embedding:
+        """One text through all text encoders, its chunks side by side.
+
+        One call a text: in a batch with other texts, the last bits would depend on the neighbours.
+        """
+        pieces = (Piece(text, 1.0),) if self._emphasis == "none" else checked(parse_attention(text))
+        words = self._words(pieces)
+        contexts: list[Tensor] = []
+        pooled: Tensor | None = None
+        for index, (part, vocabulary) in enumerate(zip(self._model.text, self._vocabularies, strict=True)):
+            chunks = chunked(pieces, vocabulary, _names(words, index, vocabulary))
+            if len(chunks) > MOST_CHUNKS:
+                raise UserError(f"a prompt of {len(chunks)} chunks", way_out=f"Shorten it to {MOST_CHUNKS} or fewer")
+            layer = (1 if self._is_sdxl else clip_skip) + part.penultimate
+            rows = [padded(chunk, vocabulary) for chunk in chunks]
+            context, projected = _through(part, rows, layer, normed=not self._is_sdxl)
+            contexts.append(_emphasised(context, rows, self._emphasis).flatten(0, 1).unsqueeze(0))
+            pooled = pooled if projected is None else projected[:1].to(self._model.dtype)
+        return Embedding(torch.cat(contexts, dim=-1).to(self._model.dtype), pooled)
+
+    def _words(self, pieces: Sequence[Piece]) -> list[TextualInversion]:
+        """The textual inversions whose names stand in the text."""
+        widths = [part.encoder.config.hidden_size for part in self._model.text]
+        written = _squeezed(" ".join(piece.text for piece in pieces))
+        words = []
+        for name in [name for name in self._files if _squeezed(name) in written]:
+            word = self._inversion(self._files[name])
+            if [rows.shape[1] for rows in word.vectors] == widths:
+                words.append(word)
+            else:
+                log.warning("%s is for another model family; %r stays a plain word", self._files[name], name)
+        return words
+
+
+def _squeezed(text: str) -> str:
+    """The text as tokenizers compare it: lower case, without white space."""
+    return "".join(text.lower().split())
+
+
+def _names(words: Sequence[TextualInversion], index: int, vocabulary: Vocabulary) -> Inversions:
+    """The vectors for one text encoder by the tokens that call them."""
+    if not words:
+        return {}
+    names = vocabulary.ids([word.name for word in words])
+    return {tuple(ids): tuple(word.vectors[index]) for ids, word in zip(names, words, strict=True) if ids}
+
+
+def _parts_by_step(text: str, steps: int) -> tuple[tuple[Part, ...], ...]:
+    """The AND parts of a prompt at each step."""
+    plain, networks = extracted(without_comments(text))
+    if networks:
+        tag = f"<{networks[0].kind}:{networks[0].name}>"
+        raise UserError(f"{tag} cannot be applied here", way_out="Take the tag out of the prompt")
+    parts = split_and(plain)
+    if len(parts) > MOST_PARTS:
+        raise UserError(f"{len(parts)} prompts joined by AND", way_out=f"Use at most {MOST_PARTS}")
+    if not all(math.isfinite(part.weight) for part in parts):
+        raise UserError("the weight of a prompt joined by AND is not finite", way_out="Use a smaller number")
+    texts = [texts_by_step(part.text, steps) for part in parts]
+    return tuple(
+        tuple(Part(by_step[step], part.weight) for by_step, part in zip(texts, parts, strict=True))
+        for step in range(steps)
+    )
+
+
+def _joined(mixed: Mixed, embeddings: Mapping[str, Embedding]) -> tuple[tuple[Embedding, float], ...]:
+    """One step's prompts as the sampler composes them: one prompt's parts, several prompts' blend, or all parts."""
+    if len(mixed) == 1:
+        return tuple((embeddings[part.text], part.weight) for part in mixed[0][0])
+    if all(len(parts) == 1 for parts, _ in mixed):
+        shares = [(parts[0], share) for parts, share in mixed]
+        blend = _blended([(embeddings[part.text], share) for part, share in shares])
+        return ((blend, sum(part.weight * share for part, share in shares)),)
+    return tuple((embeddings[part.text], part.weight * share) for parts, share in mixed for part in parts)
+
+
+def _blended(shares: Sequence[tuple[Embedding, float]]) -> Embedding:
+    """The weighted sum of embeddings of equal shape."""
+    pooled = [(embedding.pooled, share) for embedding, share in shares if embedding.pooled is not None]
+    context = _weighted_sum([(embedding.context, share) for embedding, share in shares])
+    return Embedding(context, _weighted_sum(pooled) if pooled else None)
+
+
+def _weighted_sum(shares: Sequence[tuple[Tensor, float]]) -> Tensor:
+    """Computed in float32, given in the tensors' own dtype."""
+    total = torch.stack([tensor.float() * share for tensor, share in shares]).sum(0)
+    return total.to(shares[0][0].dtype)
+
+
+@torch.no_grad()
+def _through(part: TextPart, rows: Sequence[Chunk], layer: int, *, normed: bool) -> tuple[Tensor, Tensor | None]:
+    """Chunks through one text encoder.
+
+    Args:
+        part: the encoder.
+        rows: padded chunks, all of one length.
+        layer: whose output is taken, from 1 = last.
+        normed: whether the encoder's final layer norm is applied to it.
+
+    Returns:
+        Context, chunks x tokens x width, and for a projecting encoder the pooled vectors, chunks x width.
+    """
+    ids = torch.tensor([[token.id for token in row] for row in rows], device=part.encoder.device)
+    with _spliced(part.encoder, rows):
+        output = part.encoder(ids, output_hidden_states=True)
+    context = output.hidden_states[-layer]
+    if normed:
+        context = getattr(part.encoder, "text_model", part.encoder).final_layer_norm(context)
+    return context, output.text_embeds if part.projected else None
+
+
+@contextmanager
+def _spliced(encoder: Any, rows: Sequence[Chunk]) -> Iterator[None]:
+    """While open, the encoder's token embedding gives the vectors of textual inversions where tokens have them."""
+    places = [
+        (y, x, token.vector) for y, row in enumerate(rows) for x, token in enumerate(row) if token.vector is not None
+    ]
+    if not places:
+        yield
+        return
+
+    def replaced(_module: Any, _inputs: Any, output: Tensor) -> Tensor:
+        output = output.clone()
+        for y, x, vector in places:
+            output[y, x] = vector.to(output)
+        return output
+
+    handle = encoder.get_input_embeddings().register_forward_hook(replaced)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _emphasised(context: Tensor, rows: Sequence[Chunk], emphasis: Emphasis) -> Tensor:
+    """The encoded chunks scaled by their tokens' weights; in "original" each chunk keeps its mean.
+
+    Source: the formulas of the web UI's emphasis modes, with the mean over one chunk instead of one batch.
+
+    Raises:
+        UserError: if the weights leave no finite numbers.
+    """
+    if emphasis in ("ignore", "none") or all(token.weight == 1 for row in rows for token in row):
+        return context
+    weights = torch.tensor([[token.weight for token in row] for row in rows], device=context.device)
+    scaled = context.float() * weights.unsqueeze(-1)
+    if emphasis == "original":
+        scaled = scaled * (context.float().mean((1, 2), keepdim=True) / scaled.mean((1, 2), keepdim=True))
+    scaled = scaled.to(context.dtype)
+    if not scaled.isfinite().all():
+        raise UserError("the attention weights of a prompt are too large", way_out="Use weights such as 1.2")
+    return scaled
