@@ -1,0 +1,173 @@
+"""Seeded noise: each image of a batch draws from its own seed, so a batch gives the pictures of its singles.
+
+Noise is drawn on the processor (or by the software twin of an NVIDIA device's generator) and moved, so that a seed
+means the same noise on every device.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from core.seeds import derive
+from diffusion.sampling.noise_schedule import HIGHEST_LEVEL, LOWEST_LEVEL
+from diffusion.sampling.philox import philox_normal
+
+NoiseSource = Literal["cpu", "nv"]  # torch's processor generator, or what a CUDA generator gives
+Shape = tuple[int, int, int]  # channels, rows, columns of one latent
+StepNoise = Callable[[float, float], Tensor]  # (sigma, next sigma) to unit-variance noise of the batch's shape
+Draw = Callable[[Shape], Tensor]  # the next unit-variance noise of one image; float32, on the processor
+TREE_DEPTH = 17  # halvings of the whole range of noise levels: parts of 0.015 %
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseSeed:
+    """All that defines the noise of one image."""
+
+    seed: int  # 0 to 2**64 - 1
+    variation_seed: int = 0
+    variation_strength: float = 0.0  # 0..1: from the noise of `seed` to that of `variation_seed`
+    resized_from: tuple[int, int] | None = None  # rows, columns of the latent whose composition is wanted
+    sampling_delta: int = 0  # "eta noise seed delta": added to the seed for the noise drawn while sampling
+
+
+class SeededNoise:
+    """The noise of one batch: first `initial`, then what the sampler draws. Draws move on, so make one for each run."""
+
+    def __init__(
+        self,
+        seeds: Sequence[NoiseSeed],
+        shape: Shape,
+        *,
+        source: NoiseSource = "cpu",
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """For one latent of `shape` for each seed; what is drawn goes to `device` as float32."""
+        self._seeds = tuple(seeds)
+        self._shape = shape
+        self._source = source
+        self._device = torch.device(device)
+        self._draws = [generator(seed.seed, source) for seed in self._seeds]
+        self._paths = [brownian_path(seed.seed, shape) for seed in self._seeds]
+
+    def initial(self) -> Tensor:
+        """Unit-variance noise to start from; float32, N x C x H x W. Ask for it once, before sampling."""
+        drawn = [
+            initial_noise(seed, draw(self._shape), self._source)
+            for seed, draw in zip(self._seeds, self._draws, strict=True)
+        ]
+        if any(seed.sampling_delta for seed in self._seeds):
+            self._draws = [generator(seed.seed + seed.sampling_delta, self._source) for seed in self._seeds]
+        return self._batch(drawn)
+
+    def white(self, sigma: float, following: float) -> Tensor:
+        """The next draw of every image, whatever the levels."""
+        del sigma, following
+        return self._batch([draw(self._shape) for draw in self._draws])
+
+    def brownian(self, sigma: float, following: float) -> Tensor:
+        """Noise that depends on the two levels alone: finer steps draw finer detail of the same path."""
+        return self._batch([path(sigma, following) for path in self._paths])
+
+    def _batch(self, drawn: Sequence[Tensor]) -> Tensor:
+        """One tensor on the device; the copy does not wait for the device's work."""
+        stacked = torch.stack(list(drawn))
+        if self._device.type == "cpu":
+            return stacked
+        return stacked.pin_memory().to(self._device, non_blocking=True)
+
+
+def generator(seed: int, source: NoiseSource) -> Draw:
+    """The draws of one seed, one after the other."""
+    if source == "nv":
+        calls = iter(range(2**31))
+        return lambda shape: torch.from_numpy(philox_normal(seed, next(calls), math.prod(shape))).view(shape)
+    state = torch.Generator().manual_seed(seed)
+    return lambda shape: torch.randn(shape, generator=state)
+
+
+def initial_noise(seed: NoiseSeed, full: Tensor, source: NoiseSource) -> Tensor:
+    """The noise one image starts from: variation first, then the change of size.
+
+    Args:
+        seed: variation and size changes, whose noise comes from generators of their own.
+        full: the first draw of the image's generator, C x H x W.
+        source: of the further noise.
+    """
+    base = (full.shape[0], *(seed.resized_from or full.shape[1:]))
+    noise = full if base == full.shape else generator(seed.seed, source)(base)
+    if seed.variation_strength:
+        noise = slerp(seed.variation_strength, noise, generator(seed.variation_seed, source)(base))
+    return noise if base == full.shape else pasted(noise, full)
+
+
+def slerp(share: float, low: Tensor, high: Tensor) -> Tensor:
+    """From `low` (share 0) to `high` (1) along the sphere, column by column of each channel (the second axis).
+
+    Source: Shoemake 1985, "Animating Rotation with Quaternion Curves".
+    Nearly parallel noise is mixed in proportion.
+    """
+    cosine = (low / low.norm(dim=1, keepdim=True) * (high / high.norm(dim=1, keepdim=True))).sum(1, keepdim=True)
+    if cosine.mean() > 0.9995:
+        return torch.lerp(low, high, share)
+    angle = torch.acos(cosine.clamp(-1, 1))
+    return (torch.sin((1 - share) * angle) * low + torch.sin(share * angle) * high) / torch.sin(angle)
+
+
+def pasted(noise: Tensor, full: Tensor) -> Tensor:
+    """`full` with `noise` of another size over its middle; what reaches beyond is cut."""
+    result = full.clone()
+    inner, outer = [], []
+    for small, large in zip(noise.shape[1:], full.shape[1:], strict=True):
+        offset = (large - small) // 2
+        length = min(small, large)
+        outer.append(slice(max(offset, 0), max(offset, 0) + length))
+        inner.append(slice(max(-offset, 0), max(-offset, 0) + length))
+    result[:, outer[0], outer[1]] = noise[:, inner[0], inner[1]]
+    return result
+
+
+def brownian_path(seed: int, shape: Shape) -> StepNoise:
+    """Unit-variance increments of one Brownian path over the logarithm of the noise level.
+
+    The path is a virtual tree: its value at a level is found by TREE_DEPTH halvings, each a Brownian bridge whose
+    noise is seeded by its place, so that it does not depend on what was asked before.
+
+    Source: Levy's construction of Brownian motion; Kidger et al. 2021, "Efficient and Accurate Gradients for Neural
+    SDEs", for seeding the tree by place.
+    """
+    start, span = math.log(LOWEST_LEVEL), math.log(HIGHEST_LEVEL / LOWEST_LEVEL)
+
+    @lru_cache(maxsize=4)
+    def value(sigma: float) -> Tensor:
+        return _path_value(seed, shape, (math.log(sigma) - start) / span)
+
+    def increment(sigma: float, following: float) -> Tensor:
+        return (value(following) - value(sigma)) * math.sqrt(span / abs(math.log(following / sigma)))
+
+    return increment
+
+
+def _path_value(seed: int, shape: Shape, time: float) -> Tensor:
+    """A standard Brownian path from 0 at time 0, at a time 0..1."""
+    low, high = 0.0, 1.0
+    at_low, at_high = torch.zeros(shape), _normal(seed, shape, 0)
+    place = 1
+    for _ in range(TREE_DEPTH):
+        middle = (low + high) / 2
+        deviation = math.sqrt(high - low) / 2
+        at_middle = torch.lerp(at_low, at_high, 0.5).add_(_normal(seed, shape, place), alpha=deviation)
+        if time < middle:
+            high, at_high, place = middle, at_middle, 2 * place
+        else:
+            low, at_low, place = middle, at_middle, 2 * place + 1
+    return torch.lerp(at_low, at_high, (time - low) / (high - low))
+
+
+def _normal(seed: int, shape: Shape, place: int) -> Tensor:
+    """The normal noise of one place in a tree."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(derive(seed, "brownian", place)))
