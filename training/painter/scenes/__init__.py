@@ -1,0 +1,1 @@
+"""One file a subject; each has `layers(brief)`, from far to near."""
