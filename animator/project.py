@@ -1,12 +1,25 @@
-"""Project: what the user wrote, validated and frozen."""
+"""Project: what the user wrote, validated and frozen; how it is read, written, and made smaller for a preview."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
+from animator.changes import changed
+from animator.checks import FORMAT, default_name, faults_of
 from animator.coherence import CoherenceRules
+from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
+from animator.importers import Imported, deforum
+from animator.jsontext import LARGEST_FILE, parsed
+from animator.serialize import EMBEDDED_KEY, to_json
+from animator.shape import shaped, unknown_keys
+from core.errors import Fault, ProjectError, UserError
 from core.image import Size
+from core.seeds import SEED_RANGE
 from motion.camera import Border, Geometry, Resampling
 
 Number = float | str  # a keyframable number: a constant, or the text of a schedule
@@ -20,7 +33,7 @@ class SeedRules:
     """How the seed goes from one generated frame to the next."""
 
     behavior: SeedBehavior = "iter"  # iter: +1; ladder: +2, -1; alternate: +1, -1; schedule: `schedule` says
-    every: int = 1  # iter only: generated pictures before the next +1, 1 or more
+    every: Annotated[int, Field(ge=1, le=1_000_000)] = 1  # iter only: generated pictures before the next +1
     short_first: bool = False  # iter only: the first seed holds for one picture, as in Deforum
     schedule: str = ""  # schedule only: keyframed seeds, truncated; -1 draws one for that frame
 
@@ -50,7 +63,7 @@ class Init:
     """The picture the first frame starts from."""
 
     image: str  # path of a picture, relative to the project file
-    denoise: float = 0.2  # 0..1; 0 keeps the picture
+    denoise: Annotated[float, Field(ge=0, le=1)] = 0.2  # 0 keeps the picture, 1 ignores it
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +78,12 @@ class Export:
 class Project:
     """One animation. Every field has the name and place it has in the file."""
 
-    format: int = 1  # version of the file format
+    format: int = FORMAT  # version of the file format
     name: str = "untitled"  # of the output folder and files: letters, digits, space and - _ . ( )
-    size: Size = Size(512, 512)  # pixels, each side 16..8192
-    fps: Fraction = Fraction(15)  # frames per second, above 0, at most 240
-    frames: int = 120  # how many, 1 or more
-    seed: int = 0  # 0 .. 2**32 - 1, or -1: drawn at the first render and kept in the output folder
+    size: FrameSize = Size(512, 512)  # [width, height] in pixels, each from 16 to 8192 and a multiple of 8
+    fps: FrameRate = Fraction(15)  # frames per second, above 0, at most 240; 24, 29.97 or "30000/1001"
+    frames: Annotated[int, Field(ge=1, le=1_000_000)] = 120  # how many
+    seed: Annotated[int, Field(ge=-1, lt=SEED_RANGE)] = 0  # -1: drawn at the first render and kept in the output folder
     seeds: SeedRules = SeedRules()
     mode: str = "flat"  # entry of animator/modes
     generator: str = "stills"  # entry of diffusion/backends
@@ -85,7 +98,119 @@ class Project:
     depth: DepthRules = DepthRules()
     sampler: str = "Euler a"  # a name, or the text of a schedule: 0:("Euler a"), 30:("DDIM")
     sampling: Mapping[str, Number] = field(default_factory=dict)  # fields of Sampling
-    cadence: int = 1  # a picture is generated every this many frames, those between are moved and blended
+    cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next
     color: CoherenceRules = CoherenceRules()
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
     export: tuple[Export, ...] = (Export(),)  # () makes frames only
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A project and what its user should know about it."""
+
+    project: Project
+    warnings: tuple[str, ...] = ()  # unknown settings; for settings of other tools, everything that differs
+
+
+PREVIEW_SIDE, PREVIEW_STEPS = 256, 8  # pixels of the longer side; steps, for a generator put in later
+RENDERED = (".mp4", ".png")  # what holds the project it was made from
+
+
+def load(path: Path, changes: Sequence[str] = ()) -> Loaded:
+    """The project in a file: native JSON, flat Deforum settings, or a video or picture rendered by us.
+
+    Args:
+        path: where it lies; relative paths in it start at its folder.
+        changes: `field=value` texts on top of it, as in "camera.z=0:(0.01)".
+
+    Raises:
+        ProjectError: with all faults at once; nothing in the file makes it raise anything else.
+    """
+    data = _embedded(path) if path.suffix.lower() in RENDERED else parsed(_content(path), str(path))
+    return parse(data, str(path), folder=path.parent, name=path.stem, changes=changes)
+
+
+def parse(
+    data: object, source: str, *, folder: Path = Path(), name: str = "untitled", changes: Sequence[str] = ()
+) -> Loaded:
+    """The project that JSON data describe.
+
+    Args:
+        data: JSON data, as `parsed` gives them.
+        source: what messages call the data.
+        folder: where relative paths start.
+        name: of a project that does not say its own.
+        changes: `field=value` texts on top of the data.
+
+    Raises:
+        ProjectError: with all faults at once.
+    """
+    if not isinstance(data, dict):
+        raise ProjectError(source, [Fault("", "this is JSON, but no object", "A project is one object: {…}")])
+    imported = deforum.converted(data, name) if deforum.is_settings(data) else Imported(data)
+    data, mistakes = changed(imported.data, changes)
+    data = {"name": default_name(name), **data}
+    project, misshapen = shaped(data, Project)
+    told = {fault.field for fault in misshapen}
+    found = [*mistakes, *misshapen, *(fault for fault in faults_of(project, folder) if fault.field not in told)]
+    faults = [*imported.faults, *map(imported.told, found)]
+    if faults:
+        raise ProjectError(source, faults)
+    return Loaded(project, (*imported.notes, *unknown_keys(data, Project)))
+
+
+def with_settings(project: Project, changes: Sequence[str], folder: Path = Path()) -> Project:
+    """The project with `field=value` changes, checked again.
+
+    Raises:
+        ProjectError: with all faults at once.
+    """
+    return parse(to_json(project), "--set", folder=folder, changes=changes).project
+
+
+def to_text(project: Project) -> str:
+    """The project as the text of a file: canonical, complete, equal when read back."""
+    return json.dumps(to_json(project), ensure_ascii=False, indent=2) + "\n"
+
+
+def save(project: Project, path: Path) -> None:
+    """Writes a project file.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    try:
+        path.write_text(to_text(project), encoding="utf-8")
+    except OSError as fault:
+        raise UserError(f"cannot be written ({fault.strerror})", where=str(path)) from fault
+
+
+def as_preview(project: Project) -> Project:
+    """The same animation, small and without a model: camera and timing alone, through the same path."""
+    scale = min(1.0, PREVIEW_SIDE / max(project.size))
+    size = Size(*(max(SMALLEST_SIDE, round(side * scale / SIDE_STEP) * SIDE_STEP) for side in project.size))
+    sampling = {**project.sampling, "steps": PREVIEW_STEPS}
+    return replace(project, size=size, generator="passthrough", sampling=sampling)
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a project file, or as many as show that it is too long."""
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except (OSError, ValueError) as fault:
+        reason = getattr(fault, "strerror", None) or str(fault)
+        raise ProjectError(str(path), [Fault("", f"cannot be read ({reason})", "Give a project file")]) from fault
+
+
+def _embedded(path: Path) -> object:
+    """The project in a video or picture rendered by us."""
+    from media.read import read_metadata
+    from media.stills import read_png_text
+
+    texts = read_png_text(path) if path.suffix.lower() == ".png" else read_metadata(path)
+    if EMBEDDED_KEY not in texts:
+        raise ProjectError(
+            str(path), [Fault("", "there is no project in this file", "Give one that was rendered here")]
+        )
+    return parsed(texts[EMBEDDED_KEY].encode(), str(path))

@@ -31,8 +31,7 @@ class Registry:
 
     def help(self, name: str) -> str:
         """The first line of an entry's docstring. Does not import it."""
-        source = (_modules(self.package)[self._known(name)]).read_text(encoding="utf-8")
-        return (ast.get_docstring(ast.parse(source)) or "").partition("\n")[0]
+        return (ast.get_docstring(self._tree(name)) or "").partition("\n")[0]
 
     def module(self, name: str) -> ModuleType:
         """An entry's module, imported.
@@ -56,8 +55,14 @@ class Registry:
         return module.build(module.Options(**(options or {})), pool)
 
     def options(self, name: str) -> tuple[str, ...]:
-        """The names of an entry's options. Imports it."""
-        return tuple(self.module(name).Options.__dataclass_fields__)
+        """The names of an entry's options. Does not import it."""
+        classes = (node for node in self._tree(name).body if isinstance(node, ast.ClassDef) and node.name == "Options")
+        fields = (node for options in classes for node in options.body if isinstance(node, ast.AnnAssign))
+        return tuple(field.target.id for field in fields if isinstance(field.target, ast.Name))
+
+    def _tree(self, name: str) -> ast.Module:
+        """An entry's source as a syntax tree."""
+        return ast.parse(_modules(self.package)[self._known(name)].read_text(encoding="utf-8"))
 
     def _known(self, name: str) -> str:
         if name not in _modules(self.package):

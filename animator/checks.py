@@ -1,0 +1,121 @@
+"""What types cannot say about a project: names, options, files, models; numbers over time are in moving.py."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from animator import modes
+from animator.jsontext import shown
+from animator.moving import schedule_faults
+from animator.serialize import named_files
+from core.errors import Fault, suggestion
+from core.registry import Registry
+from core.weights import model_folders
+from diffusion import backends
+from motion import depth
+
+if TYPE_CHECKING:
+    from animator.project import Project
+
+FORMAT = 1  # the version of the file format that this program reads
+LONGEST_NAME = 100  # characters
+EXPORTERS = Registry("exporter", "media.exporters")
+_NAME = re.compile(r"[\w(][\w \-.()]*")
+_WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth")
+
+
+def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
+    """Everything wrong with a project whose types are right.
+
+    Args:
+        project: with whatever values its types allow.
+        folder: where the project file lies; relative paths in it start there.
+    """
+    if project.format != FORMAT:
+        yield Fault("format", f"{project.format} is a version this program does not know", f"Known: {FORMAT}")
+    if not is_name(project.name):
+        way_out = f"Use letters, digits, space and - _ . ( ), at most {LONGEST_NAME}, the first no dot or space"
+        yield Fault("name", f"{shown(project.name)} cannot name a folder", way_out)
+    yield from _entry_faults(modes.REGISTRY, "mode", project.mode)
+    yield from _entry_faults(backends.REGISTRY, "generator", project.generator)
+    yield from _entry_faults(depth.REGISTRY, "depth.model", project.depth.model)
+    yield from _option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
+    for n, export in enumerate(project.export):
+        yield from _entry_faults(EXPORTERS, f"export.{n}.format", export.format)
+        yield from _option_faults(EXPORTERS, f"export.{n}.options", export.format, export.options)
+    yield from schedule_faults(project)
+    yield from _file_faults(project, folder)
+    yield from _model_faults(project)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can name a project: one file name, on every system, inside the output folder."""
+    return bool(_NAME.fullmatch(text)) and len(text) <= LONGEST_NAME and not text.endswith((" ", "."))
+
+
+def default_name(stem: str) -> str:
+    """A file's stem as a name: what a name cannot hold becomes `_`."""
+    name = re.sub(r"[^\w \-.()]", "_", stem).strip(" .")[:LONGEST_NAME].rstrip(" .")
+    return name if is_name(name) else f"_{name}"[:LONGEST_NAME]
+
+
+def _entry_faults(registry: Registry, field: str, name: str) -> Iterator[Fault]:
+    if name not in registry.names():
+        yield Fault(field, f"no {registry.kind} named {shown(name)}", suggestion(name, registry.names()))
+
+
+def _option_faults(registry: Registry, field: str, name: str, options: Mapping[str, Any]) -> Iterator[Fault]:
+    """Options an entry does not have, or of wrong types. An entry without options given is not imported."""
+    if not options or name not in registry.names():
+        return
+    known = registry.options(name)
+    for key in options:
+        if key not in known:
+            yield Fault(f"{field}.{key}", f"no such option of {registry.kind} {name!r}", suggestion(key, known))
+    given = {key: value for key, value in options.items() if key in known}
+    try:
+        TypeAdapter(registry.module(name).Options).validate_python(given)
+    except ValidationError as error:
+        for entry in error.errors(include_url=False):
+            path = ".".join([field, *map(str, entry["loc"])])
+            yield Fault(path, f"{entry['msg']}, got {shown(entry['input'])}")
+
+
+def _file_faults(project: "Project", folder: Path) -> Iterator[Fault]:
+    """Files that are not there, or are named by a relative path that leads out of the project's folder."""
+    for field, text in named_files(project):
+        if "://" in text:
+            yield Fault(field, f"{shown(text)} is an address, not a file", "Download it and give its path")
+        elif "\0" in text or not text.strip():
+            yield Fault(field, f"{shown(text)} is no path")
+        elif not Path(text).expanduser().is_absolute() and ".." in Path(text).parts:
+            way_out = "Write the full path, or put the file beside the project"
+            yield Fault(field, f"{shown(text)} leads out of the project's folder", way_out)
+        elif not _exists(folder / Path(text).expanduser()):
+            yield Fault(field, f"no such file: {shown(str(folder / text))}", "Paths start at the project file's folder")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that may not be entered
+        return False
+
+
+def _model_faults(project: "Project") -> Iterator[Fault]:
+    """A model that is named by a path or a bare name and is not there; hub ids are left to the loader."""
+    name = project.model
+    if project.generator not in backends.REGISTRY.names() or "model" not in backends.REGISTRY.options(
+        project.generator
+    ):
+        return
+    is_hub_id = name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.lower().endswith(_WEIGHTS)
+    places = [Path(name).expanduser(), *(folder / name for folder in model_folders())]
+    places += [place.with_name(f"{place.name}{ending}") for place in places[1:] for ending in _WEIGHTS[:2]]
+    if is_hub_id or any(_exists(place) for place in places):
+        return
+    looked = ", ".join(str(place) for place in places[:3])
+    yield Fault("model", f"no model {shown(name)}; looked at {looked}", "Give a name, a path or a hub id (owner/name)")

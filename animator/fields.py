@@ -1,0 +1,171 @@
+"""What the fields of a project are: keyframable names, ranges, types that JSON lacks, comments that describe them."""
+
+import dataclasses
+import inspect
+import re
+from dataclasses import MISSING, dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from typing import Annotated, Any
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from animator.coherence import Coherence
+from core.errors import UserError
+from core.image import Size
+from diffusion.request import Sampling
+from motion.camera import CameraMove, Lens
+
+SMALLEST_SIDE, LARGEST_SIDE, SIDE_STEP = 16, 8192, 8  # pixels; models draw in cells of 8
+FASTEST = 240  # frames per second
+
+_FRACTION = re.compile(r"\d{1,6}(\.\d{1,6})?|\d{1,7}/\d{1,7}")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The values a keyframable number may have, in every frame."""
+
+    low: float
+    high: float
+    open: bool = False  # whether the ends themselves are left out
+    zero: bool = True  # whether 0 is allowed
+
+    def __contains__(self, value: float) -> bool:
+        """Whether the value is allowed; NaN never is."""
+        inside = self.low < value < self.high if self.open else self.low <= value <= self.high
+        return inside and (self.zero or value != 0)
+
+    def __str__(self) -> str:
+        """`0 .. 1`, as messages and tables show it."""
+        between = f"between {self.low:g} and {self.high:g}" if self.open else f"{self.low:g} .. {self.high:g}"
+        return between if self.zero else f"{between}, not 0"
+
+
+ANY = Span(-1e6, 1e6)
+SPANS = {
+    "camera.zoom": Span(0, 100, open=True),
+    "camera.flip_view": Span(0, 180, open=True),
+    "camera.fov": Span(-180, 180, open=True, zero=False),
+    "camera.aspect": Span(-100, 100, open=True, zero=False),
+    "sampling.steps": Span(1, 1000),
+    "sampling.cfg": Span(0, 100),
+    "sampling.denoise": Span(0, 1),
+    "sampling.noise_multiplier": Span(0, 10),
+    "sampling.eta_ddim": Span(0, 1),
+    "sampling.eta_ancestral": Span(0, 1),
+    "sampling.variation_seed": Span(0, 2**32 - 1),
+    "sampling.variation_strength": Span(0, 1),
+    "sampling.clip_skip": Span(1, 12),
+    "coherence.contrast": Span(0, 100),
+    "coherence.sharpen_kernel": Span(1, 255),
+    "coherence.sharpen_sigma": Span(-100, 100),
+    "coherence.sharpen_threshold": Span(0, 255),
+}
+
+SECTIONS: dict[str, tuple[type, ...]] = {
+    "camera": (CameraMove, Lens),
+    "sampling": (Sampling,),
+    "coherence": (Coherence,),
+}  # the sections of a project whose fields are keyframable
+
+
+@dataclass(frozen=True, slots=True)
+class Keyframable:
+    """One number over time."""
+
+    name: str
+    default: float
+    span: Span
+    comment: str
+
+
+@cache
+def keyframable(section: str) -> dict[str, Keyframable]:
+    """The numbers of one of SECTIONS, by name."""
+    return {
+        field.name: Keyframable(
+            field.name, field.default, SPANS.get(f"{section}.{field.name}", ANY), comments(kind)[field.name]
+        )
+        for kind in SECTIONS[section]
+        for field in dataclasses.fields(kind)
+        if field.default is not MISSING
+    }
+
+
+@cache
+def comments(kind: type) -> dict[str, str]:
+    """What stands behind each field of a dataclass in its source: the one description of it there is."""
+    found: dict[str, str] = {}
+    for line in inspect.getsource(kind).splitlines():
+        match = re.fullmatch(r"    (\w+): .*?  # (.+)", line)
+        if match:
+            found[match[1]] = match[2]
+    return found
+
+
+def _frames_per_second(value: Any) -> Fraction:
+    text = str(Decimal(str(value))) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(text, str) and _FRACTION.fullmatch(text) and not re.fullmatch(r".*/0+", text):
+        fps = Fraction(text)
+        if 0 < fps <= FASTEST:
+            return fps
+    raise ValueError(f'expected frames per second above 0, at most {FASTEST}, as in 24, 29.97 or "30000/1001"')
+
+
+def _frame_size(value: Any) -> Size:
+    size = _as_size(value)
+    if size and all(SMALLEST_SIDE <= side <= LARGEST_SIDE and side % SIDE_STEP == 0 for side in size):
+        return size
+    raise ValueError(
+        f"expected [width, height] in pixels, each from {SMALLEST_SIDE} to {LARGEST_SIDE} and a multiple of {SIDE_STEP}"
+    )
+
+
+def _as_size(value: Any) -> Size | None:
+    """[512, 288] or "512x288" as a size, None if it is neither."""
+    if isinstance(value, list) and len(value) == 2 and all(type(side) is int for side in value):
+        return Size(*value)
+    if isinstance(value, str):
+        try:
+            return Size.parse(value)
+        except UserError:
+            return None
+    return None
+
+
+FrameRate = Annotated[
+    Fraction,
+    PlainValidator(_frames_per_second),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": FASTEST},
+                {"type": "string", "pattern": f"^({_FRACTION.pattern})$"},
+            ]
+        }
+    ),
+]
+FrameSize = Annotated[
+    Size,
+    PlainValidator(_frame_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {
+                    "type": "array",
+                    "items": {
+                        "type": "integer",
+                        "minimum": SMALLEST_SIDE,
+                        "maximum": LARGEST_SIDE,
+                        "multipleOf": SIDE_STEP,
+                    },
+                    "minItems": 2,
+                    "maxItems": 2,
+                },
+                {"type": "string", "pattern": "^[0-9]+x[0-9]+$"},
+            ]
+        }
+    ),
+]

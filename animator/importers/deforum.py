@@ -1,0 +1,142 @@
+"""Deforum's settings files as native projects: its numbers, geometry and step order; a note on every difference."""
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from animator.importers import Imported
+from animator.importers.deforum_keys import KEYS, NO_DEFAULT, OFF, UNITS
+from animator.importers.deforum_parts import PARTS
+from animator.jsontext import shown
+from core.errors import Fault
+
+RENAMED = {
+    "flip_2d_perspective": "enable_perspective_flip",
+    "skip_video_for_run_all": "skip_video_creation",
+    "animation_prompts": "prompts",
+}  # keys of older versions
+_FITS = {
+    "Envelope (Outer Fit)": "Outer Fit (Shrink to Fit)",
+    "Scale to Fit (Inner Fit)": "Inner Fit (Scale to Fit)",
+}
+REPLACED: Mapping[str, Mapping[Any, Any]] = {
+    "color_coherence": {f"Match Frame 0 {space}": space for space in ("HSV", "LAB", "RGB")},
+    "hybrid_composite": {False: "None", True: "Normal"},
+    "optical_flow_redo_generation": {False: "None", True: "DIS Fine"},
+    "optical_flow_cadence": {False: "None", True: "DIS Fine"},
+    "add_soundtrack": {False: "None", True: "File"},
+    "fill": {"original": 1},
+    **{f"cn_{unit}_resize_mode": _FITS for unit in range(1, UNITS + 1)},
+}  # values of older versions
+NATIVE_TOO = ("fps", "seed", "prompts", "sampler", "size", "frames", "mode", "name")
+WHOLE = ("diffusion_cadence", "diffusion_redo", "max_frames", "W", "H", "steps", "seed", "seed_iter_N")
+
+
+def is_settings(data: Mapping[str, Any]) -> bool:
+    """Whether an object is a Deforum settings file: it has keys of its own and none that only a native project has."""
+    return "format" not in data and any(key in KEYS or key in RENAMED for key in data if key not in NATIVE_TOO)
+
+
+def converted(given: Mapping[str, Any], name: str) -> Imported:
+    """A settings file as data of a native project.
+
+    Args:
+        given: its JSON object.
+        name: the file's stem; stands in for the time in `batch_name`, so that a render finds its folder again.
+    """
+    modern, notes = modernized(given)
+    mistyped = list(_mistyped(modern))
+    settings = {key: None if row.default is NO_DEFAULT else row.default for key, row in KEYS.items()}
+    settings |= modern | {fault.field: KEYS[fault.field].default for fault in mistyped} | {"timestring": name}
+    made = [part(settings) for part in PARTS]
+    return Imported(
+        data={"format": 1} | {key: value for part in made for key, value in part.data.items()},
+        notes=(*notes, *_said(modern, settings), *(note for part in made for note in part.notes)),
+        faults=(*mistyped, *_unbuilt(modern, settings), *(fault for part in made for fault in part.faults)),
+        keys=_native_keys(settings),
+    )
+
+
+def modernized(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Settings under today's names and values, and what was done to them; keys nobody knows are left out."""
+    modern: dict[str, Any] = {}
+    notes: list[str] = []
+    for old, value in given.items():
+        key = RENAMED.get(old, old)
+        modern[key] = _modern_value(key, value)
+        if key != old or modern[key] != value:
+            notes.append(f"{old}: read as {key} = {shown(modern[key])}")
+    if "use_zoe_depth" in modern:
+        modern["depth_algorithm"] = f"{'Zoe' if modern.pop('use_zoe_depth') else 'Midas'}+AdaBins (old)"
+        notes.append(f"use_zoe_depth: read as depth_algorithm = {modern['depth_algorithm']!r}")
+    if modern.pop("histogram_matching", None):
+        notes.append("histogram_matching: dropped, as in Deforum; color_coherence took its place")
+    if "legacy_colormatch" not in modern:
+        notes.append("legacy_colormatch: absent, so colours are matched as in old versions, before generation only")
+    for key in [key for key in modern if key not in KEYS]:
+        notes.append(f"{shown(key)[1:-1]}: no setting of Deforum, ignored. {_nearest(key)}")
+        del modern[key]
+    return modern, notes
+
+
+def _modern_value(key: str, value: Any) -> Any:
+    """A value as today's versions write it."""
+    if key in WHOLE and isinstance(value, str) and re.fullmatch(r"-?\d{1,10}", value.strip()):
+        return int(value)
+    if key in WHOLE and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if re.fullmatch(r"cn_\d+_(weight|guidance_start|guidance_end)", key) and type(value) in (int, float):
+        return f"0:({value})"
+    replaced = REPLACED.get(key, {})
+    return next((new for old, new in replaced.items() if type(old) is type(value) and old == value), value)
+
+
+def _nearest(key: str) -> str:
+    near = difflib.get_close_matches(key[:64], KEYS, n=1)
+    return f"Did you mean {near[0]!r}?" if near else "docs/guide/deforum.md lists all"
+
+
+def _mistyped(modern: Mapping[str, Any]) -> Iterator[Fault]:
+    """Switches that are neither on nor off."""
+    for key, value in modern.items():
+        if isinstance(KEYS[key].default, bool) and value not in (True, False, None):
+            yield Fault(key, f"expected true or false, got {shown(value)}")
+
+
+def _unbuilt(modern: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Fault]:
+    """Settings that would change the pictures by something that is not built yet; what hangs on them is not told."""
+    for key, value in modern.items():
+        row = KEYS[key]
+        master = KEYS[row.when.key] if row.when else None
+        if value in row.refused:
+            yield Fault(key, f"{shown(value)} is not built yet")
+        elif (
+            row.unbuilt
+            and value not in OFF
+            and row.acts(settings)
+            and not (master and (master.unbuilt or master.refused))
+        ):
+            yield Fault(key, f"{shown(value)} asks for {row.unbuilt}: not built yet", "Switch it off to render without")
+
+
+def _said(modern: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    """What its writer should know of settings that do not go into the project."""
+    idle: list[str] = []
+    for key, value in modern.items():
+        row = KEYS[key]
+        if (row.default is NO_DEFAULT and not row.says) or row.is_default(value):
+            continue
+        if not row.acts(settings):
+            idle.append(key)
+        elif row.says:
+            yield f"{key} = {shown(value)}: {row.says}"
+    if idle:
+        yield f"without effect here, as in Deforum: {', '.join(idle)}"
+
+
+def _native_keys(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Each native field with the setting it comes from; numbers and texts go before the switches that choose them."""
+    acting = [(row, key) for key, row in KEYS.items() if row.into and row.acts(settings)]
+    switches_first = sorted(acting, key=lambda pair: not isinstance(pair[0].default, bool))
+    return {row.into: key for row, key in switches_first} | {"size": "W, H"}

@@ -1,0 +1,344 @@
+"""Every key of Deforum's settings files: its default, and what becomes of it here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+OFF = (None, False, "None", "none", "", 0, "0")  # how Deforum says that something is not used
+NO_DEFAULT = object()  # of keys whose value never is of any effect, or always worth a word
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """Another key that must have certain values for a key to have an effect."""
+
+    key: str
+    values: tuple[Any, ...] = ()  # any value that is not OFF if there are none
+    off: tuple[Any, ...] = OFF
+    also: "When | None" = None
+
+    def holds(self, settings: Mapping[str, Any]) -> bool:
+        """Whether it has, in settings that are complete."""
+        value = settings[self.key]
+        own = value in self.values if self.values else value not in self.off
+        return own and (self.also is None or self.also.holds(settings))
+
+    def __str__(self) -> str:
+        """As the table in the docs says it."""
+        own = f"`{self.key}` is {' or '.join(map(str, self.values)) or 'on'}"
+        return f"{own} and {self.also}" if self.also else own
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key; exactly one of `into`, `unbuilt`, `says` and `inert` tells what becomes of it."""
+
+    default: Any
+    into: str = ""  # the native field its value goes to
+    when: When | None = None  # without effect otherwise, in Deforum too
+    refused: tuple[str, ...] = ()  # values of it that are not built yet
+    unbuilt: str = ""  # what it asks for and is not built yet: any value but off is refused
+    says: str = ""  # what is told when it is not at its default
+    inert: str = ""  # why it has no effect on the pictures, in Deforum too
+
+    def acts(self, settings: Mapping[str, Any]) -> bool:
+        """Whether its value has an effect in Deforum, in settings that are complete."""
+        return not self.inert and (self.when is None or self.when.holds(settings))
+
+    def is_default(self, value: Any) -> bool:
+        """Whether a value is the default, however it is spaced, or switches off what is off by default."""
+        if self.default in OFF and value in OFF:
+            return True
+        if isinstance(value, str) and isinstance(self.default, str):
+            return re.sub(r"\s", "", value) == re.sub(r"\s", "", self.default)
+        return bool(value == self.default)
+
+
+_2D, _3D = When("animation_mode", ("2D",)), When("animation_mode", ("3D",))
+_VIDEO = When("animation_mode", ("Video Input",))
+_FLIP = When("enable_perspective_flip")
+_MASK, _HYBRID, _LOOPER = When("use_mask"), When("hybrid_composite"), When("use_looper")
+_PARSEQ, _UPSCALE = When("parseq_manifest"), When("r_upscale_video")
+_RETIME = When("frame_interpolation_engine")
+_WEB_UI = "the web UI's own business"
+_DEAD = "has no effect in Deforum either"
+_INFORMATION = "information for people"
+
+_RUN = {
+    "W": Key(512, "size"),
+    "H": Key(512, "size"),
+    "show_info_on_ui": Key(True, inert=_WEB_UI),
+    "tiling": Key(False, unbuilt="seamless tiling"),
+    "restore_faces": Key(False, unbuilt="face restoration"),
+    "seed": Key(-1, "seed"),
+    "seed_behavior": Key("iter", "seeds.behavior"),
+    "seed_iter_N": Key(1, "seeds.every", When("seed_behavior", ("iter",))),
+    "seed_resize_from_w": Key(0, unbuilt="seed resizing"),
+    "seed_resize_from_h": Key(0, unbuilt="seed resizing"),
+    "sampler": Key("Euler a", "sampler", When("enable_sampler_scheduling", (False,))),
+    "steps": Key(25, "sampling.steps", When("enable_steps_scheduling", (False,))),
+    "batch_name": Key("Deforum_{timestring}", "name"),
+    "reroll_blank_frames": Key("ignore", says="a blank picture is tried again in float32, then stops the render"),
+    "reroll_patience": Key(
+        10, when=When("reroll_blank_frames", ("reroll",)), says="a blank picture is tried once more"
+    ),
+    "motion_preview_mode": Key(False, unbuilt="motion preview as a setting (`render.py preview` shows the motion)"),
+    "prompts": Key(None, "prompts"),
+    "animation_prompts_positive": Key("", "positive"),
+    "animation_prompts_negative": Key("", "negative"),
+    "positive_prompts": Key(NO_DEFAULT, inert=_INFORMATION),
+    "negative_prompts": Key(NO_DEFAULT, inert=_INFORMATION),
+}
+
+_MOTION = {
+    "animation_mode": Key("2D", "mode", refused=("Video Input", "Interpolation")),
+    "max_frames": Key(120, "frames"),
+    "border": Key("replicate", "warp.border", _2D),
+    "angle": Key("0: (0)", "camera.roll", _2D),
+    "zoom": Key("0: (1.0025+0.002*sin(1.25*3.14*t/30))", "camera.zoom", _2D),
+    "translation_x": Key("0: (0)", "camera.x"),
+    "translation_y": Key("0: (0)", "camera.y"),
+    "translation_z": Key("0: (1.75)", "camera.z", _3D),
+    "transform_center_x": Key("0: (0.5)", "camera.center_x", _2D),
+    "transform_center_y": Key("0: (0.5)", "camera.center_y", _2D),
+    "rotation_3d_x": Key("0: (0)", "camera.pitch", _3D),
+    "rotation_3d_y": Key("0: (0)", "camera.yaw", _3D),
+    "rotation_3d_z": Key("0: (0)", "camera.roll", _3D),
+    "enable_perspective_flip": Key(False, "warp.flip"),
+    "perspective_flip_theta": Key("0: (0)", "camera.flip_roll", _FLIP),
+    "perspective_flip_phi": Key("0: (0)", "camera.flip_tilt", _FLIP),
+    "perspective_flip_gamma": Key("0: (0)", "camera.flip_pan", _FLIP),
+    "perspective_flip_fv": Key("0: (53)", "camera.flip_view", _FLIP),
+    "use_depth_warping": Key(True, "depth.model", _3D),
+    "depth_algorithm": Key("Midas-3-Hybrid", "depth.model", When("use_depth_warping", also=_3D)),
+    "midas_weight": Key(0.2, inert="only mixes the two depth models of old versions"),
+    "padding_mode": Key("border", "warp.border", _3D),
+    "sampling_mode": Key("bicubic", "warp.sampling", _3D),
+    "save_depth_maps": Key(False, "depth.save"),
+    "fov_schedule": Key("0: (70)", "camera.fov", _3D),
+    "aspect_ratio_schedule": Key("0: (1)", "camera.aspect", When("aspect_ratio_use_old_formula", (False,), also=_3D)),
+    "aspect_ratio_use_old_formula": Key(False, "camera.aspect", _3D),
+    "near_schedule": Key("0: (200)", inert=_DEAD),
+    "far_schedule": Key("0: (10000)", inert=_DEAD),
+}
+
+_DIFFUSION = {
+    "strength_schedule": Key("0: (0.65)", "sampling.denoise"),
+    "cfg_scale_schedule": Key("0: (7)", "sampling.cfg"),
+    "enable_steps_scheduling": Key(False, "sampling.steps"),
+    "steps_schedule": Key("0: (25)", "sampling.steps", When("enable_steps_scheduling")),
+    "enable_sampler_scheduling": Key(False, "sampler"),
+    "sampler_schedule": Key('0: ("Euler a")', "sampler", When("enable_sampler_scheduling")),
+    "enable_checkpoint_scheduling": Key(False, unbuilt="another checkpoint in the middle of a render"),
+    "checkpoint_schedule": Key(
+        '0: ("model1.ckpt"), 100: ("model2.safetensors")',
+        when=When("enable_checkpoint_scheduling"),
+        unbuilt="another checkpoint in the middle of a render",
+    ),
+    "enable_clipskip_scheduling": Key(False, "sampling.clip_skip"),
+    "clipskip_schedule": Key("0: (2)", "sampling.clip_skip", When("enable_clipskip_scheduling")),
+    "enable_noise_multiplier_scheduling": Key(True, "sampling.noise_multiplier"),
+    "noise_multiplier_schedule": Key(
+        "0: (1.05)", "sampling.noise_multiplier", When("enable_noise_multiplier_scheduling")
+    ),
+    "enable_ddim_eta_scheduling": Key(False, "sampling.eta_ddim"),
+    "ddim_eta_schedule": Key("0: (0)", "sampling.eta_ddim", When("enable_ddim_eta_scheduling")),
+    "enable_ancestral_eta_scheduling": Key(False, "sampling.eta_ancestral"),
+    "ancestral_eta_schedule": Key("0: (1)", "sampling.eta_ancestral", When("enable_ancestral_eta_scheduling")),
+    "pix2pix_img_cfg_scale_schedule": Key("0:(1.5)", inert="only instruct-pix2pix checkpoints use it"),
+    "seed_schedule": Key(
+        '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)', "seeds.schedule", When("seed_behavior", ("schedule",))
+    ),
+    "enable_subseed_scheduling": Key(False, "sampling.variation_seed"),
+    "subseed_schedule": Key("0: (1)", "sampling.variation_seed", When("enable_subseed_scheduling")),
+    "subseed_strength_schedule": Key("0: (0)", "sampling.variation_strength", When("enable_subseed_scheduling")),
+}
+
+_COHERENCE = {
+    "noise_type": Key("perlin", "color.noise_kind"),
+    "noise_schedule": Key("0: (0.065)", "coherence.noise"),
+    "perlin_w": Key(8, inert="never read from a settings file"),
+    "perlin_h": Key(8, inert="never read from a settings file"),
+    "perlin_octaves": Key(4, "color.octaves", When("noise_type", ("perlin",))),
+    "perlin_persistence": Key(0.5, "color.persistence", When("noise_type", ("perlin",))),
+    "use_noise_mask": Key(False, unbuilt="noise masks"),
+    "noise_mask_schedule": Key('0: ("{video_mask}")', when=When("use_noise_mask"), unbuilt="noise masks"),
+    "contrast_schedule": Key("0: (1.0)", "coherence.contrast"),
+    "amount_schedule": Key("0: (0.1)", "coherence.sharpen"),
+    "kernel_schedule": Key("0: (5)", "coherence.sharpen_kernel"),
+    "sigma_schedule": Key("0: (1)", "coherence.sharpen_sigma"),
+    "threshold_schedule": Key("0: (0)", "coherence.sharpen_threshold"),
+    "color_coherence": Key("LAB", "color.color", refused=("Video Input",)),
+    "color_coherence_image_path": Key("", "color.reference", When("color_coherence", ("Image",))),
+    "color_coherence_video_every_N_frames": Key(
+        1, when=When("color_coherence", ("Video Input",)), unbuilt="colours of a video"
+    ),
+    "color_force_grayscale": Key(False, "color.grayscale"),
+    "legacy_colormatch": Key(True, "color.match_result"),
+    "diffusion_cadence": Key(2, "cadence"),
+    "optical_flow_cadence": Key(
+        "None", when=When("diffusion_cadence", off=(0, 1, "0", "1")), unbuilt="cadence by optical flow"
+    ),
+    "cadence_flow_factor_schedule": Key("0: (1)", when=When("optical_flow_cadence"), unbuilt="cadence by optical flow"),
+    "optical_flow_redo_generation": Key("None", unbuilt="redone generation by optical flow"),
+    "redo_flow_factor_schedule": Key(
+        "0: (1)", when=When("optical_flow_redo_generation"), unbuilt="redone generation by optical flow"
+    ),
+    "diffusion_redo": Key("0", unbuilt="redone generation"),
+}
+
+_SOURCES = {
+    "use_init": Key(False, "init"),
+    "strength": Key(0.8, "init.denoise", When("use_init")),
+    "strength_0_no_init": Key(True, inert=_DEAD),
+    "init_image": Key("https://deforum.github.io/a1/I1.png", "init.image", When("use_init")),
+    "init_image_box": Key(None, inert="never read from a settings file"),
+    "video_init_path": Key("https://deforum.github.io/a1/V1.mp4", when=_VIDEO, unbuilt="video input"),
+    "extract_nth_frame": Key(1, when=_VIDEO, unbuilt="video input"),
+    "extract_from_frame": Key(0, when=_VIDEO, unbuilt="video input"),
+    "extract_to_frame": Key(-1, when=_VIDEO, unbuilt="video input"),
+    "overwrite_extracted_frames": Key(False, when=_VIDEO, unbuilt="video input"),
+    "resume_from_timestring": Key(
+        False, says="every render goes on from its finished frames; nothing is needed for it"
+    ),
+    "resume_timestring": Key("20230129210106", "name", When("resume_from_timestring")),
+    "init_sample": Key(None, inert="never read from a settings file"),
+    "outdir": Key(None, inert="never read from a settings file"),
+}
+
+_MASKS = {"use_mask": Key(False, unbuilt="masks"), "use_mask_video": Key(False, unbuilt="video masks")} | {
+    name: Key(default, when=_MASK, unbuilt="masks")
+    for name, default in {
+        "use_alpha_as_mask": False,
+        "mask_file": "https://deforum.github.io/a1/M1.jpg",
+        "invert_mask": False,
+        "mask_contrast_adjust": 1.0,
+        "mask_brightness_adjust": 1.0,
+        "overlay_mask": True,
+        "mask_overlay_blur": 4,
+        "fill": 1,
+        "full_res_mask": True,
+        "full_res_mask_padding": 4,
+        "mask_schedule": '0: ("{video_mask}")',
+        "video_mask_path": "https://deforum.github.io/a1/VM1.mp4",
+    }.items()
+}
+
+_HYBRID_KEYS = {name: Key("None", unbuilt="hybrid video") for name in ("hybrid_composite", "hybrid_motion")} | {
+    name: Key(default, when=_HYBRID, unbuilt="hybrid video")
+    for name, default in {
+        "hybrid_generate_inputframes": False,
+        "hybrid_generate_human_masks": "None",
+        "hybrid_use_first_frame_as_init_image": True,
+        "hybrid_use_init_image": False,
+        "hybrid_motion_use_prev_img": False,
+        "hybrid_flow_method": "RAFT",
+        "hybrid_flow_consistency": False,
+        "hybrid_consistency_blur": 2,
+        "hybrid_comp_mask_type": "None",
+        "hybrid_comp_mask_inverse": False,
+        "hybrid_comp_mask_equalize": "None",
+        "hybrid_comp_mask_auto_contrast": False,
+        "hybrid_comp_save_extra_frames": False,
+        "hybrid_comp_alpha_schedule": "0:(0.5)",
+        "hybrid_comp_mask_blend_alpha_schedule": "0:(0.5)",
+        "hybrid_comp_mask_contrast_schedule": "0:(1)",
+        "hybrid_comp_mask_auto_contrast_cutoff_high_schedule": "0:(100)",
+        "hybrid_comp_mask_auto_contrast_cutoff_low_schedule": "0:(0)",
+        "hybrid_flow_factor_schedule": "0:(1)",
+    }.items()
+}
+
+_GUIDED = {
+    "use_looper": Key(False, unbuilt="guided images"),
+    "init_images": Key(
+        '{"0": "https://deforum.github.io/a1/Gi1.png", "max_f/4-5": "https://deforum.github.io/a1/Gi2.png", '
+        '"max_f/2-10": "https://deforum.github.io/a1/Gi3.png", "3*max_f/4-15": "https://deforum.github.io/a1/Gi4.jpg", '
+        '"max_f-20": "https://deforum.github.io/a1/Gi1.png"}',
+        when=_LOOPER,
+        unbuilt="guided images",
+    ),
+    **{
+        name: Key(default, when=_LOOPER, unbuilt="guided images")
+        for name, default in {
+            "image_strength_schedule": "0:(0.75)",
+            "blendFactorMax": "0:(0.35)",
+            "blendFactorSlope": "0:(0.25)",
+            "tweening_frames_schedule": "0:(20)",
+            "color_correction_factor": "0:(0.075)",
+        }.items()
+    },
+    "parseq_manifest": Key(None, unbuilt="Parseq"),
+    "parseq_use_deltas": Key(True, when=_PARSEQ, unbuilt="Parseq"),
+    "parseq_non_schedule_overrides": Key(True, when=_PARSEQ, unbuilt="Parseq"),
+}
+
+_OUTPUT = {
+    "skip_video_creation": Key(False, "export"),
+    "fps": Key(15, "fps"),
+    "make_gif": Key(False, unbuilt="GIF export"),
+    "delete_imgs": Key(False, says="frames are kept: a render goes on from them"),
+    "delete_input_frames": Key(False, inert="there are no extracted frames"),
+    "image_path": Key(NO_DEFAULT, inert=_WEB_UI),
+    "add_soundtrack": Key("None", unbuilt="sound"),
+    "soundtrack_path": Key("https://deforum.github.io/a1/A1.mp3", when=When("add_soundtrack"), unbuilt="sound"),
+    "r_upscale_video": Key(False, unbuilt="upscaling"),
+    "r_upscale_factor": Key("x2", when=_UPSCALE, unbuilt="upscaling"),
+    "r_upscale_model": Key("realesr-animevideov3", when=_UPSCALE, unbuilt="upscaling"),
+    "r_upscale_keep_imgs": Key(True, when=_UPSCALE, unbuilt="upscaling"),
+    "store_frames_in_ram": Key(False, says="frames are stored as they are made"),
+    "frame_interpolation_engine": Key("None", unbuilt="frame interpolation"),
+    "frame_interpolation_x_amount": Key(2, when=_RETIME, unbuilt="frame interpolation"),
+    "frame_interpolation_slow_mo_enabled": Key(False, when=_RETIME, unbuilt="frame interpolation"),
+    "frame_interpolation_slow_mo_amount": Key(2, when=_RETIME, unbuilt="frame interpolation"),
+    "frame_interpolation_keep_imgs": Key(False, when=_RETIME, unbuilt="frame interpolation"),
+    "frame_interpolation_use_upscaled": Key(False, when=_RETIME, unbuilt="frame interpolation"),
+    "sd_model_name": Key(NO_DEFAULT, says="the checkpoint is not looked for; set `model` to its path"),
+    "sd_model_hash": Key(NO_DEFAULT, inert=_INFORMATION),
+    "deforum_git_commit_id": Key(NO_DEFAULT, inert=_INFORMATION),
+    "fetched_parseq_manifest_summary": Key(NO_DEFAULT, inert=_INFORMATION),
+}
+
+UNIT = {
+    "enabled": False,
+    "overwrite_frames": True,
+    "vid_path": "",
+    "mask_vid_path": "",
+    "low_vram": False,
+    "pixel_perfect": False,
+    "module": "none",
+    "model": "None",
+    "weight": "0:(1)",
+    "guidance_start": "0:(0.0)",
+    "guidance_end": "0:(1.0)",
+    "processor_res": 64,
+    "threshold_a": 64,
+    "threshold_b": 64,
+    "resize_mode": "Inner Fit (Scale to Fit)",
+    "control_mode": "Balanced",
+    "loopback_mode": False,
+}  # the keys of a ControlNet unit, after cn_1_, cn_2_, …
+UNITS = 10  # Deforum has five, or as many as its host
+
+
+def _unit_keys(unit: int) -> dict[str, Key]:
+    master = f"cn_{unit}_enabled"
+    keys = {
+        f"cn_{unit}_{name}": Key(value, when=When(master), unbuilt="ControlNet units") for name, value in UNIT.items()
+    }
+    return keys | {master: replace(keys[master], when=None)}
+
+
+KEYS: dict[str, Key] = {
+    **_RUN,
+    **_MOTION,
+    **_DIFFUSION,
+    **_COHERENCE,
+    **_SOURCES,
+    **_MASKS,
+    **_HYBRID_KEYS,
+    **_GUIDED,
+    **_OUTPUT,
+    **{name: key for unit in range(1, UNITS + 1) for name, key in _unit_keys(unit).items()},
+}

@@ -1,0 +1,298 @@
+"""The sections of a native project, each made from complete Deforum settings.
+
+What is wrong with a value is not said here: it goes on as it stands, and the check of the native project tells it
+under Deforum's name.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from animator.checks import LONGEST_NAME
+from animator.importers import Imported
+from animator.importers.deforum_keys import OFF
+from animator.jsontext import shown
+from core.errors import Fault, ScheduleError
+from schedules.rewrite import canonical, scaled
+from schedules.schedule import Schedule
+
+Settings = Mapping[str, Any]
+Part = Callable[[Settings], Imported]
+
+MODES = {"2D": "flat", "3D": "depth"}
+BORDERS = {"replicate": "border"}
+WORLD = 1 / 400  # frame heights for one unit of a 3D translation: 1/200 world unit, and a frame is 2 of those high
+TOKEN_LENGTH = 50  # characters of a setting's value in batch_name
+NEAREST = {
+    "midas-3-hybrid": "Intel/dpt-large",
+    "midas-3.1-beitlarge": "Intel/dpt-beit-large-512",
+    "zoe": "Intel/zoedepth-nyu-kitti",
+    "zoe+adabins (old)": "Intel/zoedepth-nyu-kitti",
+    "midas+adabins (old)": "Intel/dpt-large",
+    "adabins": "Intel/zoedepth-nyu",
+    "leres": "depth-anything/Depth-Anything-V2-Large-hf",
+}  # the maintained models that see most like the ones Deforum names
+
+
+def run(settings: Settings) -> Imported:
+    """Name, size, length and seeds."""
+    width, height = settings["W"], settings["H"]
+    size, notes = [width, height], []
+    if all(type(side) is int for side in size) and size != [side // 8 * 8 for side in size]:
+        size = [side // 8 * 8 for side in size]
+        notes.append(f"W, H: {width}x{height} becomes {size[0]}x{size[1]}, multiples of 8, as in Deforum")
+    behavior, every, cadence, frames = (
+        settings[key] for key in ("seed_behavior", "seed_iter_N", "diffusion_cadence", "max_frames")
+    )
+    seeds = {"behavior": behavior}
+    if behavior == "iter":
+        seeds |= {"every": every, "short_first": every != 1}
+    elif behavior == "schedule":
+        seeds |= {"schedule": _text(settings["seed_schedule"])}
+    if behavior in ("random", "schedule"):
+        notes.append(f"seed_behavior {behavior!r}: random seeds are drawn from the project's seed, so that they repeat")
+    if type(cadence) is int and type(frames) is int and cadence > 1:
+        written = (frames - 1) // cadence * cadence
+        notes.append(f"diffusion_cadence {cadence}: all {frames} frames are made; Deforum wrote {written}")
+    name, said = _name(settings)
+    data = {
+        "name": name,
+        "size": size,
+        "fps": settings["fps"],
+        "frames": frames,
+        "seed": settings["seed"],
+        "seeds": seeds,
+        "mode": MODES.get(settings["animation_mode"], settings["animation_mode"]),
+        "cadence": cadence,
+        "export": [] if settings["skip_video_creation"] else [{"format": "mp4"}],
+    }
+    return Imported(data, (*said, *notes))
+
+
+def words(settings: Settings) -> Imported:
+    """Prompts, and what goes before and after all of them."""
+    table = settings["prompts"]
+    notes = ("prompts: there are none; every picture is made without words",) if table is None else ()
+    data = {
+        "prompts": {"0": ""} if table is None else table,
+        "positive": settings["animation_prompts_positive"],
+        "negative": settings["animation_prompts_negative"],
+        "travel": "hold",
+    }
+    return Imported(data, notes)
+
+
+def motion(settings: Settings) -> Imported:
+    """Camera and warp, flat or in depth."""
+    flips = bool(settings["enable_perspective_flip"])
+    made = _motion_in_depth(settings) if settings["animation_mode"] == "3D" else _flat_motion(settings, flips)
+    camera, warp, notes = dict(made.data["camera"]), dict(made.data["warp"]), made.notes
+    if flips:
+        camera |= {
+            "flip_roll": settings["perspective_flip_theta"],
+            "flip_tilt": settings["perspective_flip_phi"],
+            "flip_pan": settings["perspective_flip_gamma"],
+            "flip_view": settings["perspective_flip_fv"],
+        }
+    return Imported({"camera": camera, "warp": warp | {"geometry": "deforum", "flip": flips}}, notes)
+
+
+def _flat_motion(settings: Settings, flips: bool) -> Imported:
+    height = settings["H"] // 8 * 8 if type(settings["H"]) is int and settings["H"] >= 8 else 8
+    camera = {
+        "roll": settings["angle"],
+        "zoom": settings["zoom"],
+        "center_x": settings["transform_center_x"],
+        "center_y": settings["transform_center_y"],
+    }
+    shifts = {
+        "x": _scaled(settings["translation_x"], -1 / height),
+        "y": _scaled(settings["translation_y"], 1 / height),
+    }
+    notes: tuple[str, ...] = ()
+    if not flips:
+        camera |= shifts
+    elif any(_constant(value) != 0 for value in shifts.values()):
+        notes = ("translation_x, translation_y: without effect beside the perspective flip in 2D, as in Deforum",)
+    border = BORDERS.get(settings["border"], settings["border"])
+    return Imported({"camera": camera, "warp": {"border": border, "sampling": "bilinear"}}, notes)
+
+
+def _motion_in_depth(settings: Settings) -> Imported:
+    uses_ratio, (width, height) = settings["aspect_ratio_use_old_formula"], (settings["W"], settings["H"])
+    ratio = width / height if uses_ratio and all(type(side) is int and side > 0 for side in (width, height)) else None
+    camera = {
+        "x": _scaled(settings["translation_x"], WORLD),
+        "y": _scaled(settings["translation_y"], WORLD),
+        "z": _scaled(settings["translation_z"], WORLD),
+        "pitch": settings["rotation_3d_x"],
+        "yaw": settings["rotation_3d_y"],
+        "roll": settings["rotation_3d_z"],
+        "fov": settings["fov_schedule"],
+        "aspect": settings["aspect_ratio_schedule"] if ratio is None else ratio,
+    }
+    flips_over = settings["enable_perspective_flip"] and settings["border"] != "replicate"
+    note = f"border {settings['border']!r}: the perspective flip fills in as padding_mode says, like the 3D warp"
+    warp = {"border": settings["padding_mode"], "sampling": settings["sampling_mode"]}
+    return Imported({"camera": camera, "warp": warp}, (note,) if flips_over else ())
+
+
+def depth(settings: Settings) -> Imported:
+    """Where depth comes from."""
+    if settings["animation_mode"] != "3D":
+        way_out = "Depth maps are saved in 3D; take the key out"
+        asked = settings["save_depth_maps"] is True
+        fault = Fault("save_depth_maps", "true in a 2D animation is not built yet", way_out)
+        return Imported({}, faults=(fault,) if asked else ())
+    save = settings["save_depth_maps"]
+    if not settings["use_depth_warping"]:
+        return Imported({"depth": {"model": "flat", "save": save}})
+    algorithm = settings["depth_algorithm"]
+    nearest = NEAREST.get(str(algorithm).lower())
+    if nearest is None:
+        fault = Fault(
+            "depth_algorithm", f"{shown(algorithm)} is no depth model of Deforum", f"Known: {', '.join(NEAREST)}"
+        )
+        return Imported({}, faults=(fault,))
+    notes = [
+        f"depth_algorithm {algorithm!r}: the embedded model `mini` looks for depth; "
+        f"nearest to the original is depth.model `transformers` with the model {nearest}"
+    ]
+    if "(old)" in algorithm:
+        notes.append("midas_weight: depth of one model, spread evenly; old versions mixed two, unspread")
+    return Imported({"depth": {"model": "mini", "equalize": True, "save": save}}, tuple(notes))
+
+
+def sampling(settings: Settings) -> Imported:
+    """How pictures are generated, and what the first one starts from."""
+    denoise, notes = _denoise(settings)
+    numbers = {
+        "steps": settings["steps_schedule" if settings["enable_steps_scheduling"] else "steps"],
+        "cfg": settings["cfg_scale_schedule"],
+        "denoise": denoise,
+    }
+    switched = {
+        "enable_noise_multiplier_scheduling": ("noise_multiplier", "noise_multiplier_schedule"),
+        "enable_ddim_eta_scheduling": ("eta_ddim", "ddim_eta_schedule"),
+        "enable_ancestral_eta_scheduling": ("eta_ancestral", "ancestral_eta_schedule"),
+        "enable_subseed_scheduling": ("variation_seed", "subseed_schedule"),
+        "enable_clipskip_scheduling": ("clip_skip", "clipskip_schedule"),
+    }
+    numbers |= {name: settings[key] for switch, (name, key) in switched.items() if settings[switch]}
+    if settings["enable_subseed_scheduling"]:
+        numbers["variation_strength"] = settings["subseed_strength_schedule"]
+    sampler = settings["sampler_schedule" if settings["enable_sampler_scheduling"] else "sampler"]
+    data: dict[str, Any] = {"sampling": numbers, "sampler": sampler}
+    if settings["use_init"] and settings["init_image"]:
+        data["init"] = {"image": settings["init_image"], "denoise": _init_denoise(settings["strength"])}
+    elif settings["use_init"]:
+        notes = (*notes, "use_init: there is no init_image; the first picture is made from text, as in Deforum")
+    if isinstance(sampler, int):
+        way_out = "Write its name, as in Euler a"
+        return Imported(data, notes, (Fault("sampler", f"{sampler} is a place in another program's list", way_out),))
+    return Imported(data, notes)
+
+
+def coherence(settings: Settings) -> Imported:
+    """What happens to the carried picture between frames."""
+    wanted, is_legacy = settings["color_coherence"], settings["legacy_colormatch"]
+    color = {
+        "color": {"None": "none", None: "none", "Image": "lab"}.get(wanted) or str(wanted).lower(),
+        "match_result": not is_legacy,
+        "repin": bool(is_legacy),
+        "noise_kind": "white" if settings["noise_type"] == "uniform" else settings["noise_type"],
+        "octaves": settings["perlin_octaves"],
+        "persistence": settings["perlin_persistence"],
+        "grayscale": settings["color_force_grayscale"],
+        "look": "deforum",
+    }
+    if wanted == "Image":
+        color["reference"] = settings["color_coherence_image_path"]
+    numbers = {
+        "noise": settings["noise_schedule"],
+        "contrast": settings["contrast_schedule"],
+        "sharpen": settings["amount_schedule"],
+        "sharpen_kernel": settings["kernel_schedule"],
+        "sharpen_sigma": settings["sigma_schedule"],
+        "sharpen_threshold": settings["threshold_schedule"],
+    }
+    return Imported({"color": color, "coherence": numbers})
+
+
+PARTS: tuple[Part, ...] = (run, words, motion, depth, sampling, coherence)
+
+
+def _scaled(value: Any, factor: float, offset: float = 0.0) -> Any:
+    """A number or schedule in other units; what is neither stays for the check to tell."""
+    try:
+        if isinstance(value, str):
+            return scaled(value, factor, offset)
+        return value * factor + offset if type(value) in (int, float) else value
+    except (ScheduleError, OverflowError):
+        return value
+
+
+def _constant(value: Any) -> float | None:
+    """The number that a schedule has on its first frame alone, None if it is more than one key or no number."""
+    if not isinstance(value, str):
+        return value if type(value) in (int, float) else None
+    try:
+        return Schedule.parse(value, 1).at(0) if value.count(":") == 1 else None
+    except ScheduleError:
+        return None
+
+
+def _text(value: Any) -> Any:
+    """A number as a schedule."""
+    return f"0:({value})" if type(value) in (int, float) else value
+
+
+def _init_denoise(strength: Any) -> Any:
+    return min(max(1 - strength, 0.0), 1.0) if type(strength) in (int, float) else strength
+
+
+def _denoise(settings: Settings) -> tuple[Any, tuple[str, ...]]:
+    """1 - strength, held in 0..1 as Deforum does on every frame."""
+    denoise = _scaled(settings["strength_schedule"], -1.0, 1.0)
+    frames, seed = settings["max_frames"], settings["seed"]
+    if type(frames) is not int or not 1 <= frames <= 1_000_000:
+        return denoise, ()
+    try:
+        values = Schedule.parse(_text(denoise), frames, max(seed, 0) if type(seed) is int else 0).values()
+    except (ScheduleError, TypeError, AttributeError):
+        return denoise, ()
+    held = np.clip(values, 0, 1)
+    if np.array_equal(held, values):
+        return denoise, ()
+    text = ", ".join(f"{frame}:({canonical(value)})" for frame, value in enumerate(held))
+    return text, ("strength_schedule: it leaves 0..1; denoise is written out frame by frame, held in 0..1",)
+
+
+def _name(settings: Settings) -> tuple[Any, tuple[str, ...]]:
+    """`batch_name` with its tokens filled in, as the name of a folder."""
+    pattern, stem = settings["batch_name"], settings["timestring"]
+    if not isinstance(pattern, str):
+        return pattern, ()
+    if settings["resume_from_timestring"]:
+        stem = settings["resume_timestring"]
+    lowered = {key.lower(): value for key, value in settings.items()} | {"timestring": stem}
+    if settings["seed"] == -1:
+        lowered["seed"] = "random"
+
+    def filled(token: re.Match[str]) -> str:
+        key = token[1].lower()
+        value = lowered.get(key, key)
+        if isinstance(value, dict):
+            value = next(iter(value.values()), "")
+        return "_" if value in OFF else str(value)[:TOKEN_LENGTH]
+
+    name = re.sub(r"\{(\w+)\}", filled, pattern)
+    name = re.sub(r"[^\w\-.()]", "_", name)[:LONGEST_NAME].rstrip(".") or "_"
+    name = f"_{name[1:]}" if name[0] in ".-)" else name
+    if "{timestring}" in pattern.lower():
+        return name, (
+            f"batch_name: the name is {name!r}; the file's name stands for the time, so that a render goes on",
+        )
+    return name, ()

@@ -1,0 +1,70 @@
+"""What is wrong with a project's numbers and words over time: every schedule parsed, every frame's value in range."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.fields import SECTIONS, Span, keyframable
+from core.errors import Fault, ProjectError, ScheduleError, UnknownName
+from core.seeds import SEED_RANGE
+from diffusion.sampling.names import resolve
+from schedules.prompts import Prompts, merged
+from schedules.schedule import Schedule, Steps
+
+if TYPE_CHECKING:
+    from animator.project import Project
+
+SEEDS = Span(-1, SEED_RANGE - 1)
+
+
+def schedule_faults(project: "Project") -> Iterator[Fault]:
+    """Faults of camera, sampling, coherence, seeds, sampler names and prompts, in this order."""
+    frames, seed = project.frames, max(project.seed, 0)
+    for section in SECTIONS:
+        for name, given in getattr(project, section).items():
+            yield from _number_faults(f"{section}.{name}", given, keyframable(section)[name].span, frames, seed)
+    if project.seeds.behavior == "schedule":
+        yield from _number_faults("seeds.schedule", project.seeds.schedule, SEEDS, frames, seed)
+    yield from _sampler_faults(project.sampler, frames, seed)
+    try:
+        Prompts.parse(merged(project.prompts, project.positive, project.negative), frames, seed, travel=project.travel)
+    except ProjectError as error:
+        yield from error.faults
+
+
+def _number_faults(field: str, given: float | str, span: Span, frames: int, seed: int) -> Iterator[Fault]:
+    """A schedule that does not parse, or the first frame whose value is not allowed."""
+    try:
+        values = (
+            Schedule.parse(given, frames, seed).values() if isinstance(given, str) else np.array([given], np.float64)
+        )
+    except ScheduleError as error:
+        yield Fault(field, error.what, error.way_out)
+        return
+    inside = _inside(values, span)
+    if not inside.all():
+        frame = int(np.argmin(inside))
+        where = f" at frame {frame}" if isinstance(given, str) else ""
+        yield Fault(field, f"{values[frame]:g}{where} is out of range", f"Allowed: {span}")
+
+
+def _inside(values: NDArray[np.float64], span: Span) -> NDArray[np.bool_]:
+    """Which values the span holds."""
+    low, high = (values > span.low, values < span.high) if span.open else (values >= span.low, values <= span.high)
+    return np.asarray(low & high & (span.zero | (values != 0)))
+
+
+def _sampler_faults(text: str, frames: int, seed: int) -> Iterator[Fault]:
+    """Names of samplers that do not exist, each once. A text without a keyframe is a name."""
+    try:
+        names = Steps.parse(text, frames, seed).values()
+    except ScheduleError as error:
+        yield Fault("sampler", error.what, error.way_out)
+        return
+    for name in dict.fromkeys(names):
+        try:
+            resolve(name)
+        except UnknownName as error:
+            yield Fault("sampler", error.what, error.way_out)
