@@ -53,7 +53,7 @@ class Timeline(Sequence[FrameParams]):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not 0 <= index < len(self):
             raise IndexError(index)
-        words = self.prompts.words[index]
+        words = self.prompts.at(index)
         return FrameParams(
             index=index,
             camera=self.camera.at(index),

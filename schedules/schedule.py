@@ -77,7 +77,7 @@ class Steps:
 
     @classmethod
     def parse(cls, text: str, frames: int, seed: int = 0, *, field: str = "schedule") -> "Steps":
-        """Reads `0:("Euler a"), 30:("DDIM")`.
+        """Reads `0:("Euler a"), 30:("DDIM")`; a text without a colon holds for the whole clip.
 
         The brackets and quotes around a whole value are taken off, those inside stay: `0:((a)&[b.png])` gives
         `(a)&[b.png]`. The first key's text holds backward.
@@ -91,6 +91,8 @@ class Steps:
         Raises:
             ScheduleError: if it is no schedule.
         """
+        if ":" not in text and text.strip():
+            return cls(text, (text.strip(),) * frames)
         with _located(field):
             scope = Scope(frames, seed)
             keys: dict[int, str] = {}
