@@ -1,0 +1,95 @@
+"""Pictures read from files: upright, opaque, in sRGB and of a bounded size."""
+
+import io
+import logging
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.ImageCms
+import PIL.ImageOps
+from numpy.typing import NDArray
+
+from core.errors import MediaError
+from core.image import LARGEST_SIDE, Image, Mask, rounded, to_float
+
+log = logging.getLogger(__name__)
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
+BLACK = (0, 0, 0)
+
+
+def read_image(path: Path, background: tuple[int, int, int] = BLACK) -> Image:
+    """A picture as uint8, H x W x 3, RGB, turned upright as its EXIF orientation says.
+
+    Args:
+        path: PNG, JPEG, WebP, BMP, TIFF, GIF (its first picture) or AVIF.
+        background: RGB levels 0..255 that show where the picture is transparent.
+
+    Raises:
+        MediaError: if the file is missing, no such picture, damaged or too large.
+    """
+    image, alpha = _decoded(path)
+    if alpha is None:
+        return image
+    share = alpha[..., None]
+    return rounded(image * share + np.array(background, np.float32) * (1 - share))
+
+
+def read_image_and_alpha(path: Path) -> tuple[Image, Mask]:
+    """A picture, whatever colour lies under its transparent parts, and its opacity: 1 where nothing shines through.
+
+    Raises:
+        MediaError: as `read_image`.
+    """
+    image, alpha = _decoded(path)
+    return image, np.ones(image.shape[:2], np.float32) if alpha is None else alpha
+
+
+def _decoded(path: Path) -> tuple[Image, Mask | None]:
+    """A picture's colours, and its opacity if it has any."""
+    try:
+        with PIL.Image.open(path, formats=FORMATS) as picture:
+            if max(picture.size) > LARGEST_SIDE:
+                raise MediaError(
+                    f"{picture.width}x{picture.height} is too large",
+                    where=str(path),
+                    way_out=f"Sides may have up to {LARGEST_SIDE} pixels",
+                )
+            upright = PIL.ImageOps.exif_transpose(_eight_bit(picture))
+            has_alpha = upright.has_transparency_data
+            levels = np.array(_in_srgb(upright.convert("RGBA" if has_alpha else "RGB"), path))
+    except (OSError, ValueError, SyntaxError, EOFError, PIL.Image.DecompressionBombError) as fault:
+        raise MediaError(
+            f"cannot be read as a picture ({getattr(fault, 'strerror', None) or fault})",
+            where=str(path),
+            way_out=f"Readable are {', '.join(FORMATS)}",
+        ) from fault
+    if not has_alpha:
+        return levels, None
+    return np.ascontiguousarray(levels[..., :3]), to_float(levels[..., 3])
+
+
+def _eight_bit(picture: PIL.Image.Image) -> PIL.Image.Image:
+    """A gray picture of 16 bits as one of 8; any other as it is."""
+    if not picture.mode.startswith("I;16"):
+        return picture
+    levels: NDArray[np.floating] = np.asarray(picture, dtype=np.float32) / 257
+    gray = PIL.Image.fromarray(rounded(levels))
+    gray.info = picture.info
+    return gray
+
+
+def _in_srgb(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
+    """An RGB or RGBA picture, converted if its file brings a colour profile."""
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return picture
+    try:
+        source = PIL.ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = PIL.ImageCms.profileToProfile(picture, source, PIL.ImageCms.createProfile("sRGB"))
+    except (PIL.ImageCms.PyCMSError, OSError) as fault:
+        log.warning("%s: its colour profile cannot be used (%s); its colours are taken as sRGB", path, fault)
+        return picture
+    return converted or picture
