@@ -39,7 +39,10 @@ class Span:
 
     def __str__(self) -> str:
         """`0 .. 1`, as messages and tables show it."""
-        between = f"between {self.low:g} and {self.high:g}" if self.open else f"{self.low:g} .. {self.high:g}"
+        if self == ANY:
+            return f"any number up to {self.high:,.0f}"
+        low, high = (f"{end:.0f}" if end.is_integer() else f"{end:g}" for end in (float(self.low), float(self.high)))
+        between = f"between {low} and {high}" if self.open else f"{low} .. {high}"
         return between if self.zero else f"{between}, not 0"
 
 

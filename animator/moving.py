@@ -57,7 +57,7 @@ def _inside(values: NDArray[np.float64], span: Span) -> NDArray[np.bool_]:
 
 
 def _sampler_faults(text: str, frames: int, seed: int) -> Iterator[Fault]:
-    """Names of samplers that do not exist, each once. A text without a keyframe is a name."""
+    """Names of samplers that do not exist, each once."""
     try:
         names = Steps.parse(text, frames, seed).values()
     except ScheduleError as error:

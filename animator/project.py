@@ -52,8 +52,8 @@ class WarpRules:
 class DepthRules:
     """Where depth comes from in depth mode."""
 
-    model: str = "mini"  # entry of motion/depth: flat, mini, file, transformers
-    options: Mapping[str, Any] = field(default_factory=dict)  # of that entry
+    model: str = "mini"  # who looks: flat (all at distance 1), mini, file (rendered elsewhere), transformers
+    options: Mapping[str, Any] = field(default_factory=dict)  # of that depth model
     equalize: bool = False  # spread depths evenly over 1..2 in every frame, as Deforum does
     save: bool = False  # write depth/000000.png, 16 bit, with a fixed scale
 
@@ -70,8 +70,8 @@ class Init:
 class Export:
     """One file to make of the frames."""
 
-    format: str = "mp4"  # entry of media/exporters
-    options: Mapping[str, Any] = field(default_factory=dict)  # of that entry
+    format: str = "mp4"  # kind of file
+    options: Mapping[str, Any] = field(default_factory=dict)  # of that kind of file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +82,13 @@ class Project:
     name: str = "untitled"  # of the output folder and files: letters, digits, space and - _ . ( )
     size: FrameSize = Size(512, 512)  # [width, height] in pixels, each from 16 to 8192 and a multiple of 8
     fps: FrameRate = Fraction(15)  # frames per second, above 0, at most 240; 24, 29.97 or "30000/1001"
-    frames: Annotated[int, Field(ge=1, le=1_000_000)] = 120  # how many
+    frames: Annotated[int, Field(ge=1, le=1_000_000)] = 120  # how many there are
     seed: Annotated[int, Field(ge=-1, lt=SEED_RANGE)] = 0  # -1: drawn at the first render and kept in the output folder
     seeds: SeedRules = SeedRules()
-    mode: str = "flat"  # entry of animator/modes
-    generator: str = "stills"  # entry of diffusion/backends
+    mode: str = "flat"  # how frames are made: flat moves in the picture plane, depth through the scene
+    generator: str = "stills"  # who makes pictures: stills asks a model, passthrough shows the motion alone
     model: str = "mini"  # what the generator loads: a name, a path, a hub id
-    prompts: Mapping[str, str] = field(default_factory=dict)  # "frame": "prompt --neg negative"
+    prompts: Mapping[str, str] = field(default_factory=dict)  # "frame": "what to show --neg what not to show"
     positive: str = ""  # put before every prompt
     negative: str = ""  # put after every negative prompt
     travel: Travel = "hold"  # between prompt keyframes: keep the last one, or blend into the next
@@ -98,10 +98,12 @@ class Project:
     depth: DepthRules = DepthRules()
     sampler: str = "Euler a"  # a name, or the text of a schedule: 0:("Euler a"), 30:("DDIM")
     sampling: Mapping[str, Number] = field(default_factory=dict)  # fields of Sampling
-    cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next
+    cadence: Annotated[int, Field(ge=1, le=1000)] = (
+        1  # frames from one generated picture to the next; those between are moved and blended
+    )
     color: CoherenceRules = CoherenceRules()
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
-    export: tuple[Export, ...] = (Export(),)  # () makes frames only
+    export: tuple[Export, ...] = (Export(),)  # files to make of the frames; [] makes frames only
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,8 @@ def load(path: Path, changes: Sequence[str] = ()) -> Loaded:
         changes: `field=value` texts on top of it, as in "camera.z=0:(0.01)".
 
     Raises:
-        ProjectError: with all faults at once; nothing in the file makes it raise anything else.
+        ProjectError: with all faults at once.
+        MediaError: for a video or picture that cannot be read.
     """
     data = _embedded(path) if path.suffix.lower() in RENDERED else parsed(_content(path), str(path))
     return parse(data, str(path), folder=path.parent, name=path.stem, changes=changes)

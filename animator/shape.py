@@ -74,7 +74,7 @@ def _unknown(value: Any, kind: type | None, path: str) -> Iterator[tuple[str, tu
             names = tuple(keyframable(key))
             yield from ((f"{key}.{name}", names) for name in item if name not in names)
         elif key in hints:
-            yield from _unknown(item, _dataclass_in(hints[key]), f"{path}{key}.")
+            yield from _unknown(item, dataclass_in(hints[key]), f"{path}{key}.")
         elif key != SCHEMA_KEY:
             yield f"{path}{key}", tuple(hints)
 
@@ -89,7 +89,7 @@ def _known_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _dataclass_in(hint: Any) -> type | None:
+def dataclass_in(hint: Any) -> type | None:
     """The dataclass within `Init | None`, `tuple[Export, ...]` and the like."""
     candidates = (hint, *get_args(hint))
     return next((part for part in candidates if isinstance(part, type) and dataclasses.is_dataclass(part)), None)

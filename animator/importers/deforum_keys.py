@@ -94,7 +94,7 @@ _RUN = {
 _MOTION = {
     "animation_mode": Key("2D", "mode", refused=("Video Input", "Interpolation")),
     "max_frames": Key(120, "frames"),
-    "border": Key("replicate", "warp.border", _2D),
+    "border": Key("replicate", "warp.border"),
     "angle": Key("0: (0)", "camera.roll", _2D),
     "zoom": Key("0: (1.0025+0.002*sin(1.25*3.14*t/30))", "camera.zoom", _2D),
     "translation_x": Key("0: (0)", "camera.x"),

@@ -133,10 +133,11 @@ def _motion_in_depth(settings: Settings) -> Imported:
         "fov": settings["fov_schedule"],
         "aspect": settings["aspect_ratio_schedule"] if ratio is None else ratio,
     }
-    flips_over = settings["enable_perspective_flip"] and settings["border"] != "replicate"
-    note = f"border {settings['border']!r}: the perspective flip fills in as padding_mode says, like the 3D warp"
     warp = {"border": settings["padding_mode"], "sampling": settings["sampling_mode"]}
-    return Imported({"camera": camera, "warp": warp}, (note,) if flips_over else ())
+    note = (
+        f"border {settings['border']!r}: the 3D warp, and with it the perspective flip, fills in as padding_mode says"
+    )
+    return Imported({"camera": camera, "warp": warp}, () if settings["border"] == "replicate" else (note,))
 
 
 def depth(settings: Settings) -> Imported:
