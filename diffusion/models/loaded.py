@@ -12,8 +12,15 @@ Prediction = Literal["epsilon", "v_prediction", "sample"]
 class Autoencoder(Protocol):
     """Pictures to latents and back, already in the scale the UNet works in."""
 
-    factor: int  # pixels per latent cell: 8, or 16 for mini
-    channels: int  # latent channels: 4, or 16 for mini
+    @property
+    def factor(self) -> int:
+        """Pixels per latent cell: 8, or 16 for mini."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Latent channels: 4, or 16 for mini."""
+        ...
 
     def encode(self, pictures: torch.Tensor) -> torch.Tensor:
         """float N x 3 x H x W in -1..1 to latents N x channels x H/factor x W/factor (the mean, no draw)."""

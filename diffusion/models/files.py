@@ -1,0 +1,58 @@
+"""Which files a model consists of, and their checksum; imports no torch, so that a plan can ask."""
+
+from pathlib import Path
+
+from core.errors import WeightsError
+from core.weights import local_path
+from diffusion.models.checksum import checksum
+
+NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
+WEIGHTS_NAMES = tuple(
+    f"{stem}{variant}{suffix}"
+    for suffix in (".safetensors", ".bin")
+    for variant in ("", ".fp16")
+    for stem in ("diffusion_pytorch_model", "model", "pytorch_model")
+)
+
+
+def model_path(name: str) -> Path:
+    """The file or folder of a model by the name the user wrote.
+
+    Raises:
+        WeightsError: if there is none.
+    """
+    return local_path(name, purpose="model")
+
+
+def model_identity(path: Path) -> str:
+    """64 hex digits that change when anything does that the model is made from.
+
+    Raises:
+        WeightsError: if files are missing or cannot be read.
+    """
+    try:
+        return checksum(_folder_files(path) if path.is_dir() else (path,))
+    except OSError as fault:
+        raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+
+
+def weights_files(part: Path) -> tuple[Path, ...]:
+    """The weights of one network in its folder: one file (safetensors first), or all pieces of a large one.
+
+    Raises:
+        WeightsError: if there are none.
+    """
+    for name in WEIGHTS_NAMES:
+        if (part / name).is_file():
+            return (part / name,)
+    pieces = tuple(sorted(part.glob("*-of-*.safetensors")))
+    if not pieces:
+        raise WeightsError("holds no weights", where=str(part), way_out=f"Expected {WEIGHTS_NAMES[0]} or alike")
+    return pieces
+
+
+def _folder_files(folder: Path) -> tuple[Path, ...]:
+    """All files of a diffusers folder that a model is made from, in a fixed order."""
+    networks = [folder / part for part in NETWORKS if (folder / part).is_dir()]
+    settings = [folder / "model_index.json", *sorted(folder.glob("*/*.json")), *sorted(folder.glob("*/*.txt"))]
+    return (*settings, *(file for network in networks for file in weights_files(network)))
