@@ -47,17 +47,20 @@ class Feedback:
         first = step.frames[0]
         previous = carry.images.get(PREVIOUS)
         reference = carry.images.get(REFERENCE, self.palette)
+        colors = None if reference is None else ColorReference.of(reference, self.color)
         if previous is None:
             sampling = replace(first.sampling, denoise=self.init_denoise) if self.init is not None else first.sampling
             result = self._generated(replace(first, sampling=sampling), self.init)
             matches = self.palette is not None
         else:
             moved = self.look(previous, first.index - 1)(previous, first)
-            result = self._generated(first, self._conditioned(moved, first, reference))
-            reference = moved if reference is None else reference
+            init = conditioned(moved, first.coherence, self.color, colors, first.noise_seed)
+            result = self._generated(first, init)
+            if reference is None:
+                reference, colors = moved, ColorReference.of(moved, self.color)
             matches = self.color.match_result
-        if matches and reference is not None and self.color.color != "none":
-            result = color_matched(result, self._colors(reference), self.color)
+        if matches and colors is not None:
+            result = color_matched(result, colors)
         if self.color.grayscale:
             result = grayscaled(result)
         if self._pins(first, is_start=previous is None):
@@ -77,13 +80,6 @@ class Feedback:
             init=init,
         )
         return self.generator.generate([request])[0]
-
-    def _conditioned(self, moved: Image, params: FrameParams, reference: Image | None) -> Image:
-        colors = None if reference is None else self._colors(reference)
-        return conditioned(moved, params.coherence, self.color, colors, params.noise_seed)
-
-    def _colors(self, reference: Image) -> ColorReference:
-        return ColorReference.of(reference, self.color)
 
     def _pins(self, params: FrameParams, *, is_start: bool) -> bool:
         """Whether this result's colours are the ones to keep from here on."""
