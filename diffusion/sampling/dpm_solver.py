@@ -1,6 +1,7 @@
 """DPM-Solver in the noise: orders one to three in one step, fixed (DPM fast) or chosen by error (DPM adaptive).
 
-Convention: time is -ln(sigma); h is the length of a step in it; noise means (x - x0) / sigma.
+Convention: time is -ln(sigma); h is the length of a step in it; noise means (x - x0) / sigma. A run with a single level
+above 0 is a plain step to 0.
 """
 
 import math
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.errors import BrokenPicture
+from diffusion.sampling.euler import euler
 from diffusion.sampling.run import Denoise, Run, ancestral_levels, noised
 
 RELATIVE_TOLERANCE, ABSOLUTE_TOLERANCE = 0.05, 0.0078  # error allowed in one step of DPM adaptive
@@ -23,6 +25,8 @@ def dpm_fast(denoise: Denoise, x: Tensor, run: Run) -> Tensor:
     Source: Lu et al. 2022, "DPM-Solver", section 3.4, with fresh noise by `ancestral_levels`.
     """
     calls = sum(sigma > 0 for sigma in run.sigmas)
+    if calls == 1:
+        return euler(denoise, x, run)
     orders = fast_orders(calls)
     start, end = -math.log(run.sigmas[0]), -math.log(run.sigmas[calls - 1])
     for index, order in enumerate(orders):
@@ -52,6 +56,8 @@ def dpm_adaptive(denoise: Denoise, x: Tensor, run: Run) -> Tensor:
     """
     eta = run.settings.eta_ancestral
     time, end = -math.log(run.sigmas[0]), -math.log(min(sigma for sigma in run.sigmas if sigma > 0))
+    if time == end:
+        return euler(denoise, x, run)
     h, before, x0, index = FIRST_STEP, x, denoise(x, run.sigmas[0]), 0
     for _ in range(MOST_ATTEMPTS):
         following = min(end, time + h)

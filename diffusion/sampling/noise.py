@@ -21,7 +21,7 @@ NoiseSource = Literal["cpu", "nv"]  # torch's processor generator, or what a CUD
 Shape = tuple[int, int, int]  # channels, rows, columns of one latent
 StepNoise = Callable[[float, float], Tensor]  # (sigma, next sigma) to unit-variance noise of the batch's shape
 Draw = Callable[[Shape], Tensor]  # the next unit-variance noise of one image; float32, on the processor
-TREE_DEPTH = 17  # halvings of the whole range of noise levels: parts of 0.015 %
+TREE_DEPTH = 11  # halvings of the whole range of noise levels, down to parts of 1 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,8 @@ def pasted(noise: Tensor, full: Tensor) -> Tensor:
 def brownian_path(seed: int, shape: Shape) -> StepNoise:
     """Unit-variance increments of one Brownian path over the logarithm of the noise level.
 
-    The path is a virtual tree: its value at a level is found by TREE_DEPTH halvings, each a Brownian bridge whose
-    noise is seeded by its place, so that it does not depend on what was asked before.
+    The path is a virtual tree: its value at a level is found by TREE_DEPTH halvings and one last part, each a Brownian
+    bridge whose noise is seeded by its place, so that it does not depend on what was asked before.
 
     Source: Levy's construction of Brownian motion; Kidger et al. 2021, "Efficient and Accurate Gradients for Neural
     SDEs", for seeding the tree by place.
@@ -165,7 +165,8 @@ def _path_value(seed: int, shape: Shape, time: float) -> Tensor:
             high, at_high, place = middle, at_middle, 2 * place
         else:
             low, at_low, place = middle, at_middle, 2 * place + 1
-    return torch.lerp(at_low, at_high, (time - low) / (high - low))
+    share, spread = (time - low) / (high - low), math.sqrt((time - low) * (high - time) / (high - low))
+    return torch.lerp(at_low, at_high, share).add_(_normal(seed, shape, place), alpha=spread)
 
 
 def _normal(seed: int, shape: Shape, place: int) -> Tensor:
