@@ -36,6 +36,4 @@ class Lens:
     """What the camera looks through in depth mode."""
 
     fov: float = 70.0  # degrees; vertical field of view, not 0
-    aspect: float = (
-        1.0  # divides the horizontal scale; 1 is undistorted in "true" geometry, as Deforum has it in its own
-    )
+    aspect: float = 1.0  # divides the horizontal scale; 1 is undistorted in "true" geometry, not 0
