@@ -36,6 +36,7 @@ Mixed = tuple[tuple[tuple[Part, ...], float], ...]  # of one step: the AND parts
 MOST_CHUNKS = 64  # of one text; more is refused before memory is asked for
 MOST_PARTS = 64  # joined by AND; each costs a run of the UNet every step
 KEPT_TEXTS = 128  # encoded texts that are remembered
+LEAST_MEAN = 0.01  # of the standard deviation: a smaller mean is lost in it (mini has 0.003)
 
 
 class PromptEncoder:
@@ -89,8 +90,7 @@ class PromptEncoder:
         per_step: list[Mixed] = [tuple((parts[step], share) for parts, share in prompts) for step in range(steps)]
 
         texts = {part.text for mixed in per_step for parts, _ in mixed for part in parts}.union(avoided)
-        longest = max(self._embedding(text, clip_skip).context.shape[1] for text in texts)
-        embeddings = {text: self._filled(text, clip_skip, longest) for text in texts}
+        embeddings = self._equally_long({text: self._embedding(text, clip_skip) for text in texts}, clip_skip)
         joined = {mixed: _joined(mixed, embeddings) for mixed in set(per_step)}
         against = {text: self._against(text, embeddings[text]) for text in set(avoided)}
         return Conditioning(tuple(joined[mixed] for mixed in per_step), tuple(against[text] for text in avoided))
@@ -106,14 +106,16 @@ class PromptEncoder:
         if not self._is_sdxl and not 1 <= clip_skip <= deepest:
             raise UserError(f"clip skip {clip_skip}", way_out=f"The model {self._model.name} takes 1 to {deepest}")
 
-    def _filled(self, text: str, clip_skip: int, length: int) -> Embedding:
-        """The text's embedding with empty chunks behind it, up to `length` tokens."""
-        embedding = self._embedding(text, clip_skip)
-        if embedding.context.shape[1] == length:
-            return embedding
-        empty = self._embedding("", clip_skip).context
-        missing = (length - embedding.context.shape[1]) // empty.shape[1]
-        return Embedding(torch.cat([embedding.context, *[empty] * missing], dim=1), embedding.pooled)
+    def _equally_long(self, embeddings: Mapping[str, Embedding], clip_skip: int) -> dict[str, Embedding]:
+        """The embeddings, the shorter ones filled up with encodings of the empty prompt."""
+        longest = max(embedding.context.shape[1] for embedding in embeddings.values())
+        filled = dict(embeddings)
+        for text, embedding in embeddings.items():
+            if embedding.context.shape[1] < longest:
+                empty = self._embedding("", clip_skip).context
+                missing = (longest - embedding.context.shape[1]) // empty.shape[1]
+                filled[text] = Embedding(torch.cat([embedding.context, *[empty] * missing], dim=1), embedding.pooled)
+        return filled
 
     def _against(self, text: str, embedding: Embedding) -> Embedding:
         """The embedding of a negative prompt; for SDXL, an empty one is all zeros."""
@@ -174,11 +176,9 @@ def _parts_by_step(text: str, steps: int) -> tuple[tuple[Part, ...], ...]:
     if networks:
         tag = f"<{networks[0].kind}:{networks[0].name}>"
         raise UserError(f"{tag} cannot be applied here", way_out="Take the tag out of the prompt")
-    parts = split_and(plain)
+    parts = checked(split_and(plain))
     if len(parts) > MOST_PARTS:
         raise UserError(f"{len(parts)} prompts joined by AND", way_out=f"Use at most {MOST_PARTS}")
-    if not all(math.isfinite(part.weight) for part in parts):
-        raise UserError("the weight of a prompt joined by AND is not finite", way_out="Use a smaller number")
     texts = [texts_by_step(part.text, steps) for part in parts]
     return tuple(
         tuple(Part(by_step[step], part.weight) for by_step, part in zip(texts, parts, strict=True))
@@ -258,6 +258,9 @@ def _spliced(encoder: Any, rows: Sequence[Chunk]) -> Iterator[None]:
 def _emphasised(context: Tensor, rows: Sequence[Chunk], emphasis: Emphasis) -> Tensor:
     """The encoded chunks scaled by their tokens' weights; in "original" each chunk keeps its mean.
 
+    Some encoders give a mean that is lost in the spread. There the factor that keeps it would be noise, of any size
+    and sign, and it is left out.
+
     Source: the formulas of the web UI's emphasis modes, with the mean over one chunk instead of one batch.
 
     Raises:
@@ -266,9 +269,12 @@ def _emphasised(context: Tensor, rows: Sequence[Chunk], emphasis: Emphasis) -> T
     if emphasis in ("ignore", "none") or all(token.weight == 1 for row in rows for token in row):
         return context
     weights = torch.tensor([[token.weight for token in row] for row in rows], device=context.device)
-    scaled = context.float() * weights.unsqueeze(-1)
+    plain = context.float()
+    scaled = plain * weights.unsqueeze(-1)
     if emphasis == "original":
-        scaled = scaled * (context.float().mean((1, 2), keepdim=True) / scaled.mean((1, 2), keepdim=True))
+        mean = plain.mean((1, 2), keepdim=True)
+        is_meant = mean.abs() > LEAST_MEAN * plain.std((1, 2), keepdim=True)
+        scaled = scaled * torch.where(is_meant, mean / scaled.mean((1, 2), keepdim=True), 1)
     scaled = scaled.to(context.dtype)
     if not scaled.isfinite().all():
         raise UserError("the attention weights of a prompt are too large", way_out="Use weights such as 1.2")

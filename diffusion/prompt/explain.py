@@ -1,6 +1,6 @@
 """What a prompt means, spelled out: which text at which step, with which weights. Needs no model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from diffusion.prompt.chunks import Vocabulary, chunked
@@ -60,21 +60,28 @@ def explain(text: str, steps: int, tokenizer: Any = None) -> Explanation:
     """
     plain, networks = extracted(without_comments(text))
     vocabulary = None if tokenizer is None else Vocabulary.of(tokenizer)
-    parts = tuple(PartExplained(part.weight, _spans(part.text, steps, vocabulary)) for part in split_and(plain))
+    parts = tuple(
+        PartExplained(part.weight, _spans(part.text, steps, vocabulary)) for part in checked(split_and(plain))
+    )
     return Explanation(plain, steps, networks, parts)
 
 
 def _spans(text: str, steps: int, vocabulary: Vocabulary | None) -> tuple[Span, ...]:
     spans = []
+    known: dict[str, Span] = {}
     first = 0
-    for entry in editing_schedule(text, steps):
-        last = min(entry.end, steps - 1)
-        pieces = checked(parse_attention(entry.text))
-        span = Span(first, last, entry.text, pieces)
-        if vocabulary is not None:
-            chunks = chunked(pieces, vocabulary)
-            counts = (sum(map(len, chunks)), len(chunks), len(chunks) * vocabulary.length)
-            span = Span(first, last, entry.text, pieces, *counts)
-        spans.append(span)
+    for end, version in editing_schedule(text, steps):
+        if version not in known:
+            known[version] = _counted(version, vocabulary)
+        last = min(end, steps - 1)
+        spans.append(replace(known[version], first=first, last=last))
         first = last + 1
     return tuple(spans)
+
+
+def _counted(text: str, vocabulary: Vocabulary | None) -> Span:
+    pieces = checked(parse_attention(text))
+    if vocabulary is None:
+        return Span(0, 0, text, pieces)
+    chunks = chunked(pieces, vocabulary)
+    return Span(0, 0, text, pieces, sum(map(len, chunks)), len(chunks), len(chunks) * vocabulary.length)

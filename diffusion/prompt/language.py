@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from core.errors import UserError
 
@@ -60,6 +60,9 @@ class Part(NamedTuple):
 
     text: str
     weight: float  # 1 unless the part ends with ":weight"; may be negative
+
+
+Weighted = TypeVar("Weighted", Piece, Part)
 
 
 class Entry(NamedTuple):
@@ -161,7 +164,8 @@ def parse_attention(text: str) -> tuple[Piece, ...]:
             inside[OPENERS[sign]].pop()
         else:
             weight = inside["("][-1] * inside["["][-1]
-            pieces.extend(Piece(part, mark * weight) for part, mark in _broken(literal))
+            parts = _broken(literal) if BREAK.text in literal else [(literal, 1.0)]
+            pieces.extend(Piece(part, mark * weight) for part, mark in parts)
     merged = (
         Piece("".join(part for part, _ in run), weight) for weight, run in groupby(pieces, lambda piece: piece[1])
     )
@@ -177,45 +181,46 @@ def _signs(text: str) -> tuple[list[tuple[str, str]], dict[int, float]]:
     numbers: dict[int, float] = {}
     waiting: dict[str, list[int]] = {"(": [], "[": []}
     for match in ATTENTION_SIGN.finditer(text):
-        bracket, number = match["bracket"], match["number"]
-        opener = "(" if number else OPENERS.get(bracket or "", "")
-        if bracket in waiting:
-            waiting[bracket].append(len(signs))
-            signs.append((bracket, ""))
+        kind, sign = match.lastgroup, match[0]
+        opener = "(" if kind == "number" else OPENERS.get(sign, "")
+        if kind == "escaped":
+            signs.append(("", match["escaped"]))
+        elif sign in FACTORS:
+            waiting[sign].append(len(signs))
+            signs.append((sign, ""))
         elif opener and waiting[opener]:
             place = waiting[opener].pop()
-            if number:
-                numbers[place] = float(number)
-            signs.append((bracket or ")", ""))
+            if kind == "number":
+                numbers[place] = float(match["number"])
+            signs.append((")" if kind == "number" else sign, ""))
         else:
-            signs.append(("", match[0] if match["escaped"] is None else match["escaped"]))
+            signs.append(("", sign))
     return signs, numbers
 
 
-def _broken(text: str) -> Iterator[Piece]:
+def _broken(text: str) -> Iterator[tuple[str, float]]:
     """The text with the word BREAK, and the white space around it, turned into marks."""
-    if "BREAK" not in text:
-        yield Piece(text, 1.0)
-        return
     parts = BREAK_WORD.split(text)
     last = len(parts) - 1
     for index, part in enumerate(parts):
         if index:
             yield BREAK
         begun = part.lstrip() if index else part
-        yield Piece(begun.rstrip() if index < last else begun, 1.0)
+        yield (begun.rstrip() if index < last else begun), 1.0
 
 
-def checked(pieces: tuple[Piece, ...]) -> tuple[Piece, ...]:
-    """The same pieces.
+def checked(weighted: tuple[Weighted, ...]) -> tuple[Weighted, ...]:
+    """The same pieces or parts.
 
     Raises:
         UserError: if a weight is no finite number.
     """
-    for text, weight in pieces:
+    for text, weight in weighted:
         if not math.isfinite(weight):
-            raise UserError(f"the attention weight of {text[:40]!r} is {weight}", way_out="Use fewer brackets")
-    return pieces
+            raise UserError(
+                f"the weight of {text[:40]!r} is {weight}", way_out="Use fewer brackets or a smaller number"
+            )
+    return weighted
 
 
 class _Choice(NamedTuple):
