@@ -93,3 +93,18 @@ def _in_srgb(picture: PIL.Image.Image, path: Path) -> PIL.Image.Image:
         log.warning("%s: its colour profile cannot be used (%s); its colours are taken as sRGB", path, fault)
         return picture
     return converted or picture
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The texts in a video file by keyword, such as the project it was made from.
+
+    Raises:
+        MediaError: if the file is missing or no video.
+    """
+    import av  # not needed to read pictures, and slow to load
+
+    try:
+        with av.open(str(path)) as container:
+            return dict(container.metadata)
+    except (av.FFmpegError, OSError) as fault:
+        raise MediaError(f"cannot be opened as a video ({fault.strerror or fault})", where=str(path)) from fault
