@@ -74,11 +74,10 @@ class SeededNoise:
         return self._batch([path(sigma, following) for path in self._paths])
 
     def _batch(self, drawn: Sequence[Tensor]) -> Tensor:
-        """One tensor on the device; the copy does not wait for the device's work."""
+        """One tensor on the device; from pinned memory the copy does not wait for the device's work."""
         stacked = torch.stack(list(drawn))
-        if self._device.type == "cpu":
-            return stacked
-        return stacked.pin_memory().to(self._device, non_blocking=True)
+        pinned = stacked.pin_memory() if self._device.type == "cuda" else stacked
+        return pinned.to(self._device, non_blocking=pinned.is_pinned())
 
 
 def generator(seed: int, source: NoiseSource) -> Draw:

@@ -259,6 +259,8 @@ def _lcm(steps: int, given: _Range) -> Levels:
 def _every_nth_from_the_top(parts: int, given: _Range) -> Levels:
     """`parts` training levels at even distances, the highest first."""
     sigmas = given.training.sigmas
+    if len(sigmas) < parts:
+        raise UserError(f"a noise schedule of {parts} levels for a model of {len(sigmas)}", way_out="Choose another")
     return sigmas[::-1][:: len(sigmas) // parts][:parts]
 
 

@@ -18,7 +18,7 @@ class SamplerPlan:
 
     sampler: Sampler
     sigmas: tuple[float, ...]  # the levels actually run, falling; steps + 1 of them, or none if nothing is to do
-    steps: int  # of the whole noise schedule, of which img2img runs the end
+    steps: int  # as asked for
     start: int = 0  # index in the whole schedule of the first level run
     noised_to: float = 0.0  # level that `start` brings an init latent to
     full_variance: bool = False  # text to image starts from noise * sqrt(1 + sigma^2) instead of noise * sigma
@@ -30,7 +30,10 @@ class SamplerPlan:
 
     @property
     def prompt_steps(self) -> int:
-        """How many entries per-step conditioning should have: one for each call of the denoiser in a full run."""
+        """How many entries per-step conditioning should have: as in the web UI, one for each call of a full run.
+
+        Image to image begins at the first entry, too.
+        """
         return self.steps * self.sampler.calls_per_step
 
 
@@ -72,14 +75,14 @@ def sampler_plan(
         levels = (*levels[:-1], training.lowest)
         full_variance = True
     if denoise is None:
-        return SamplerPlan(sampler, levels, total, 0, levels[0], full_variance)
+        return SamplerPlan(sampler, levels, steps, 0, levels[0], full_variance)
     encoded = int(min(denoise, MOST_DENOISE) * steps) if rule == "web-ui" else steps - 1
     if sampler.own_timesteps and rule == "web-ui":
         start = len(levels) - 1 - encoded
         run = levels[start:] if encoded else ()
-        return SamplerPlan(sampler, run, total, start, levels[start - 1], full_variance)
+        return SamplerPlan(sampler, run, steps, start, levels[start - 1], full_variance)
     start = total - encoded - 1
-    return SamplerPlan(sampler, levels[start:], total, start, levels[start], full_variance)
+    return SamplerPlan(sampler, levels[start:], steps, start, levels[start], full_variance)
 
 
 def _schedule_steps(steps: int, denoise: float | None, rule: StepRule) -> int:

@@ -1,10 +1,16 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
 from diffusion.sampling.denoiser import Denoiser
-from tests.diffusion.sampling.toys import SD1
+from diffusion.sampling.loop import sample, start
+from diffusion.sampling.names import resolve
+from diffusion.sampling.noise import NoiseSeed, SeededNoise
+from diffusion.sampling.noise_schedule import TrainingNoise
+from diffusion.sampling.plan import sampler_plan
+from tests.diffusion.sampling.toys import BETAS, SD1, GaussianData
 
 SIGMAS = [0.03, 0.7, 14.0]
 
@@ -47,6 +53,26 @@ def test_finding_the_clean_latent_changes_neither_argument():
         Denoiser(no_unet, SD1, prediction).x0(x, 3.0, predicted)
     assert torch.equal(x, torch.ones_like(x))
     assert torch.equal(predicted, torch.ones_like(predicted))
+
+
+def test_a_v_model_without_signal_at_the_last_timestep_gives_the_distribution_of_the_data():
+    training, data = TrainingNoise.of(np.cumprod(1 - BETAS), zero_terminal=True), GaussianData()
+
+    def unet(latents, timesteps):
+        sigma = float(training.at(timesteps.double().numpy())[0])
+        root = math.sqrt(1 + sigma**2)
+        return (latents - data(latents * root, sigma) * root) / sigma
+
+    def denoise(x, sigma):
+        timesteps = torch.tensor([denoiser.timestep(sigma)], dtype=torch.float64)
+        return denoiser.x0(x, sigma, unet(denoiser.unet_input(x, sigma), timesteps))
+
+    denoiser = Denoiser(no_unet, training, "v_prediction")
+    plan = sampler_plan(resolve("Euler SGM Uniform"), 200, training, full_variance=True)
+    noise = SeededNoise([NoiseSeed(3)], (1, 128, 128))
+    drawn = sample(denoise, start(plan, noise.initial()), plan, noise)
+    assert float(drawn.mean()) == pytest.approx(data.mean, abs=0.015)
+    assert float(drawn.std()) == pytest.approx(data.deviation, rel=0.05)
 
 
 def test_timesteps_are_real_unless_asked_whole():

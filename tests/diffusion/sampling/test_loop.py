@@ -60,6 +60,17 @@ def test_reports_of_samplers_with_steps_of_their_own_fall_in_level(sampler):
     assert len(sigmas) > 1
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_broken_model_gives_nan_within_the_usual_calls(sampler):
+    class Broken(GaussianData):
+        def __call__(self, x, sigma):
+            return super().__call__(x, sigma) * float("nan")
+
+    data = Broken()
+    assert run(sampler, data=data).isnan().all()
+    assert data.calls <= 14
+
+
 def test_raising_from_a_report_stops_the_run():
     data = GaussianData()
 

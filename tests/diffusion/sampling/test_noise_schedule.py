@@ -120,6 +120,12 @@ def test_what_a_schedule_cannot_give_is_refused(schedule, steps, options):
         noise_levels(schedule, steps, SD1, ScheduleOptions(**options))
 
 
+@pytest.mark.parametrize("schedule", ["turbo", "lcm"])
+def test_schedules_of_trained_levels_need_as_many(schedule):
+    with pytest.raises(UserError, match="Choose another"):
+        noise_levels(schedule, 4, TrainingNoise.of([0.9, 0.5, 0.1]))
+
+
 def test_an_unknown_schedule_is_refused():
     with pytest.raises(UnknownName):
         noise_levels("karas", 5, SD1)
