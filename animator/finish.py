@@ -1,39 +1,73 @@
 """What becomes of the frames: exports, depth pictures, a contact sheet; all fed from one pass over the frames."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from animator.project import Project
+from animator.params import FrameParams
+from animator.project import Export, Project
 from animator.steps import Frame
+from core.devices import ModelPool
+from core.errors import MediaError
 from media import exporters
-from media.sheet import ContactSheet
+from media.exporters import Exporter
+from media.sheet import contact_sheet
 from media.stills import write_png16
 from motion.depth import DepthEstimator, saved
 
-
-class Sink(Protocol):
-    """Takes every frame once, in order."""
-
-    def __call__(self, frame: Frame, /) -> None:
-        """One frame."""
-        ...
+Sink = Callable[[Frame], None]  # takes each frame once, in order
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file or folder that a render made."""
+    """A file or folder that a render makes."""
 
     kind: str  # "mp4", "contact sheet", ...
     path: Path
 
 
+def build_exporter(export: Export, project: Project, pool: ModelPool) -> Exporter:
+    """The writer of one export.
+
+    Raises:
+        MediaError: if the format cannot hold frames of this size or rate.
+        UnknownName: for an unknown format or option.
+    """
+    exporter: Exporter = exporters.REGISTRY.build(export.format, export.options, pool=pool)
+    exporter.check(project.size, project.fps)
+    return exporter
+
+
+@contextmanager
+def exported(exporter: Exporter, path: Path, project: Project, text: Mapping[str, str]) -> Iterator[Sink]:
+    """Writes every frame into one file, which takes its name when the block ends well."""
+    with exporter.open(path, project.size, project.fps, text) as write:
+        yield lambda frame: write(frame.image)
+
+
+@contextmanager
+def sheet(path: Path, project: Project, timeline: Sequence[FrameParams], span: range | None) -> Iterator[Sink]:
+    """Writes a contact sheet, with the strongest prompt of each frame below it."""
+
+    def caption(index: int) -> str:
+        return max(timeline[index].prompt, key=lambda entry: entry[1])[0]
+
+    with contact_sheet(path, project.name, project.fps, caption, span or range(project.frames)) as show:
+        yield lambda frame: show(frame.index, frame.image)
+
+
 @contextmanager
 def depth_pictures(folder: Path, estimator: DepthEstimator) -> Iterator[Sink]:
-    """Writes the depth of every frame as `folder/000000.png`, 16 bit, on one fixed scale."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes the depth of every frame as `folder/000000.png`, 16 bit, on one fixed scale.
+
+    Raises:
+        MediaError: if the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise MediaError(f"the folder cannot be made ({fault.strerror})", where=str(folder)) from fault
 
     def sink(frame: Frame) -> None:
         depth = estimator.estimate(frame.image, frame.index)

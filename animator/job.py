@@ -3,39 +3,31 @@
 import json
 import secrets
 import shutil
-import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from animator.build import build_depth, build_mode
-from animator.finish import Output, open_outputs
+from animator.finish import Output, Sink, build_exporter, depth_pictures, exported, sheet
 from animator.loop import render_frames
 from animator.modes import Mode
 from animator.project import Project
-from animator.serialize import relocated, to_json
+from animator.serialize import EMBEDDED_KEY, relocated, to_json
 from animator.steps import Frame, Step, step_keys
 from animator.store import LOG, FrameStore
 from animator.timeline import Timeline
 from core.devices import ModelPool
 from core.errors import UserError
 from core.seeds import SEED_RANGE
+from media.atomic import replacing
+from media.exporters import Exporter
 
 PROJECT_FILE = "project.json"
-TEXT_KEY = "driftloop"  # names the project in PNG text chunks and video metadata
 OURS = ("frames", "carry", "depth", LOG, PROJECT_FILE)  # what --fresh removes from an output folder
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a render did."""
-
-    frames: int  # frames asked for
-    reused: int  # of them, found finished on disk
-    seconds: float
-    outputs: tuple[Output, ...]
 
 
 @dataclass(frozen=True)
@@ -72,29 +64,61 @@ class RenderJob:
             done = store.finished(step_keys(self.steps, self.mode.identity))
         return sum(len(step.frames) for step in self.steps[:done])
 
+    def outputs(self) -> list[Output]:
+        """Everything that a render makes besides the frames."""
+        name = self.project.name
+        files = [Output(format_, path) for format_, path in self._exports()]
+        files.append(Output("contact sheet", self.out / f"{name}.sheet.png"))
+        if self.project.depth.save:
+            files.append(Output("depth", self.out / "depth"))
+        return [Output("frames", self.out / "frames"), *files]
+
     def frames(self) -> Iterator[Frame]:
         """All frames of the span in order, each safe on disk when it is yielded."""
-        text = {TEXT_KEY: self._embedded(), "Software": "Driftloop"}
+        text = self._text()
         with FrameStore(self.out, text) as store:
-            (self.out / PROJECT_FILE).write_text(self._embedded() + "\n", encoding="utf-8")
+            with replacing(self.out / PROJECT_FILE) as temporary:
+                temporary.write_text(text[EMBEDDED_KEY] + "\n", encoding="utf-8")
             for frame in render_frames(self.mode, self.steps, store):
                 if self.span is None or frame.index in self.span:
                     yield frame
 
     def run(self) -> Iterator[Frame]:
-        """Renders and writes every export; yields each frame on its way, for whoever draws progress.
+        """Renders and writes every output; yields each frame on its way, for whoever draws progress.
 
-        Exports get their names when the last frame is through; stopping before leaves finished frames only.
+        Outputs get their names when the last frame is through; stopping before leaves finished frames only.
         """
+        exporters = [build_exporter(export, self.project, self.pool) for export in self.project.export]
         with ExitStack() as stack:
-            sinks = open_outputs(self, stack)
-            for frame in self.frames():
+            frames = stack.enter_context(closing(self.frames()))
+            first = next(frames)  # makes the folder, once models and pictures are known to be there
+            sinks = [stack.enter_context(sink) for sink in self._sinks(exporters)]
+            for frame in chain([first], frames):
                 for sink in sinks:
                     sink(frame)
                 yield frame
 
-    def _embedded(self) -> str:
-        return json.dumps(to_json(relocated(self.project, self.source, self.out)), ensure_ascii=False)
+    def _sinks(self, exporters: Sequence[Exporter]) -> Iterator[AbstractContextManager[Sink]]:
+        text = self._text()
+        for exporter, (_, path) in zip(exporters, self._exports(), strict=True):
+            yield exported(exporter, path, self.project, text)
+        yield sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline, self.span)
+        if self.project.depth.save:
+            yield depth_pictures(self.out / "depth", build_depth(self.project, self.source, self.pool))
+
+    def _exports(self) -> Iterator[tuple[str, Path]]:
+        """Format and file of each export; the second of one kind gets a number."""
+        taken: Counter[str] = Counter()
+        for export in self.project.export:
+            suffix = build_exporter(export, self.project, self.pool).suffix
+            taken[suffix] += 1
+            number = f".{taken[suffix]}" if taken[suffix] > 1 else ""
+            yield export.format, self.out / f"{self.project.name}{number}{suffix}"
+
+    def _text(self) -> dict[str, str]:
+        """What every file made here says about itself."""
+        project = json.dumps(to_json(relocated(self.project, self.source, self.out)), ensure_ascii=False)
+        return {EMBEDDED_KEY: project, "Software": "Driftloop"}
 
 
 def with_seed(project: Project, out: Path) -> Project:

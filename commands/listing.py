@@ -21,11 +21,11 @@ def entries(kind: str) -> dict[str, str]:
     if kind == "samplers":
         from diffusion.sampling.names import SAMPLERS
 
-        return dict(SAMPLERS)
+        return {name: sampler.help for name, sampler in SAMPLERS.items()}
     if kind == "noise schedules":
         from diffusion.sampling.names import SCHEDULES
 
-        return dict(SCHEDULES)
+        return {name: schedule.help for name, schedule in SCHEDULES.items()}
     registry = REGISTRIES[kind]
     return {name: registry.help(name) for name in registry.names()}
 
