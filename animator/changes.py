@@ -1,19 +1,22 @@
 """`field=value` changes on top of a project's data, as `--set` takes them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from core.errors import Fault
 
 
-def changed(data: Mapping[str, Any], changes: Sequence[str]) -> tuple[dict[str, Any], list[Fault]]:
+def changed(
+    data: Mapping[str, Any], changes: Sequence[str], is_text: Callable[[Sequence[str]], bool]
+) -> tuple[dict[str, Any], list[Fault]]:
     """The data with every change made, and a fault for each text that is no change.
 
     Args:
         data: JSON data of a project.
         changes: `field=value` texts; the field is a dotted path, as in `camera.z` or `export.0.format`; the value
             is JSON where it reads as such, else text.
+        is_text: whether the field at a path holds text and nothing else, JSON or not.
     """
     result: dict[str, Any] = dict(data)
     faults: list[Fault] = []
@@ -24,7 +27,7 @@ def changed(data: Mapping[str, Any], changes: Sequence[str]) -> tuple[dict[str, 
             faults.append(Fault("--set", f"{text!r} is no change", "Write field=value, as in camera.z=0.01"))
             continue
         try:
-            result = _with(result, path, _value(value))
+            result = _with(result, path, value if is_text(path) else _value(value))
         except (KeyError, IndexError, ValueError):
             faults.append(Fault(field.strip(), "there is no such place in the project to set"))
     return result, faults

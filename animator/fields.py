@@ -89,7 +89,7 @@ def keyframable(section: str) -> dict[str, Keyframable]:
     """The numbers of one of SECTIONS, by name."""
     return {
         field.name: Keyframable(
-            field.name, field.default, SPANS.get(f"{section}.{field.name}", ANY), comments(kind)[field.name]
+            field.name, field.default, SPANS.get(f"{section}.{field.name}", ANY), comments(kind).get(field.name, "")
         )
         for kind in SECTIONS[section]
         for field in dataclasses.fields(kind)

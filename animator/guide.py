@@ -86,7 +86,8 @@ def _allowed(part: Mapping[str, Any]) -> str:
         return f"{part['minimum']} .. {high}"
     if "anyOf" in part:
         return " or ".join(dict.fromkeys(_allowed(member) for member in part["anyOf"]))
-    return TYPES.get(part.get("type", "object"), part.get("type", "object"))
+    kind = str(part.get("type", "object"))
+    return TYPES.get(kind, kind)
 
 
 def _default(row: Key) -> str:

@@ -11,6 +11,7 @@ from core.errors import Fault, ProjectError
 
 LARGEST_FILE = 8 << 20  # bytes
 DEEPEST = 32  # brackets within brackets
+MOST_VALUES = 200_000  # in all lists and objects together
 MOST_FAULTS = 50  # told at once
 SHOWN = 60  # characters of a value in a message
 SYNTAX = 'A project is one JSON object, as in {"frames": 24, "prompts": {"0": "a mountain"}}'
@@ -88,8 +89,13 @@ def _syntax(fault: json.JSONDecodeError) -> str:
 def _faults(root: object) -> Iterator[Fault]:
     """What JSON readers let pass and a project must not hold."""
     places: list[tuple[str, object, int]] = [("", root, 0)]
+    values = 0
     while places:
         path, value, depth = places.pop()
+        values += len(value) if isinstance(value, dict | list) else 0
+        if values > MOST_VALUES:
+            yield Fault(path, f"there are more than {MOST_VALUES} values up to here")
+            return
         if isinstance(value, float) and not math.isfinite(value):
             yield Fault(path, f"{value} is no finite number")
         elif isinstance(value, str) and not _is_encodable(value):

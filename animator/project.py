@@ -1,9 +1,10 @@
 """Project: what the user wrote, validated and frozen; how it is read, written, and made smaller for a preview."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,7 +17,7 @@ from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
 from animator.importers import Imported, deforum
 from animator.jsontext import LARGEST_FILE, parsed
 from animator.serialize import EMBEDDED_KEY, to_json
-from animator.shape import shaped, unknown_keys
+from animator.shape import UnknownKey, is_text, is_told, shaped, unknown_keys
 from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
@@ -115,6 +116,7 @@ class Loaded:
 
 
 PREVIEW_SIDE, PREVIEW_STEPS = 256, 8  # pixels of the longer side; steps, for a generator put in later
+MOST_WARNINGS = 20  # unknown keys told one by one
 RENDERED = (".mp4", ".png")  # what holds the project it was made from
 
 
@@ -151,15 +153,17 @@ def parse(
     if not isinstance(data, dict):
         raise ProjectError(source, [Fault("", "this is JSON, but no object", "A project is one object: {…}")])
     imported = deforum.converted(data, name) if deforum.is_settings(data) else Imported(data)
-    data, mistakes = changed(imported.data, changes)
+    data, mistakes = changed(imported.data, changes, partial(is_text, kind=Project))
     data = {"name": default_name(name), **data}
     project, misshapen = shaped(data, Project)
-    told = {fault.field for fault in misshapen}
-    found = [*mistakes, *misshapen, *(fault for fault in faults_of(project, folder) if fault.field not in told)]
-    faults = [*imported.faults, *map(imported.told, found)]
+    asked = tuple(f"{change.partition('=')[0].strip()}." for change in changes)
+    unknown = list(unknown_keys(data, Project))
+    misnamed = [key.fault() for key in unknown if any(field.startswith(f"{key.path}.") for field in asked)]
+    further = (fault for fault in faults_of(project, folder) if not is_told(fault.field, misshapen))
+    faults = [*imported.faults, *map(imported.told, [*mistakes, *misnamed, *misshapen, *further])]
     if faults:
         raise ProjectError(source, faults)
-    return Loaded(project, (*imported.notes, *unknown_keys(data, Project)))
+    return Loaded(project, (*imported.notes, *_ignored(unknown)))
 
 
 def with_settings(project: Project, changes: Sequence[str], folder: Path = Path()) -> Project:
@@ -196,6 +200,14 @@ def as_preview(project: Project) -> Project:
     return replace(project, size=size, generator="passthrough", sampling=sampling)
 
 
+def _ignored(unknown: Sequence[UnknownKey]) -> Iterator[str]:
+    """A warning for each unknown key, as far as anybody would read them."""
+    for key in unknown[:MOST_WARNINGS]:
+        yield str(key.fault("no such setting, ignored"))
+    if len(unknown) > MOST_WARNINGS:
+        yield f"{len(unknown) - MOST_WARNINGS} more settings that do not exist are ignored"
+
+
 def _content(path: Path) -> bytes:
     """The bytes of a project file, or as many as show that it is too long."""
     try:
@@ -208,10 +220,14 @@ def _content(path: Path) -> bytes:
 
 def _embedded(path: Path) -> object:
     """The project in a video or picture rendered by us."""
-    from media.read import read_metadata
-    from media.stills import read_png_text
+    if path.suffix.lower() == ".png":
+        from media.stills import read_png_text
 
-    texts = read_png_text(path) if path.suffix.lower() == ".png" else read_metadata(path)
+        texts = read_png_text(path)
+    else:
+        from media.read import read_metadata
+
+        texts = read_metadata(path)
     if EMBEDDED_KEY not in texts:
         raise ProjectError(
             str(path), [Fault("", "there is no project in this file", "Give one that was rendered here")]

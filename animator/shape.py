@@ -2,10 +2,9 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from itertools import islice
-from typing import Any, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -14,7 +13,6 @@ from animator.jsontext import shown
 from core.errors import Fault, suggestion
 
 Kind = TypeVar("Kind")
-MOST_WARNINGS = 20  # unknown keys told one by one
 SCHEMA_KEY = "$schema"  # editors put it there
 HINTS = {"sampling.strength": "Native projects say denoise, which is 1 - strength"}
 EXPECTED = {
@@ -32,11 +30,47 @@ EXPECTED = {
 }  # pydantic's error types as people say them
 
 
-def unknown_keys(data: Mapping[str, Any], kind: type) -> list[str]:
-    """A warning for every key that `kind` does not have, with the nearest one that it has."""
-    unknown = list(islice(_unknown(data, kind, ""), MOST_WARNINGS + 1))
-    texts = [_unknown_text(path, known) for path, known in unknown[:MOST_WARNINGS]]
-    return [*texts, "further settings that do not exist are ignored"] if len(unknown) > len(texts) else texts
+class UnknownKey(NamedTuple):
+    """A key that no setting has."""
+
+    path: str
+    known: tuple[str, ...]  # the keys there are in its place
+
+    def fault(self, what: str = "no such setting") -> Fault:
+        """What to tell about it, with the nearest key."""
+        way_out = HINTS.get(self.path) or suggestion(self.path.rpartition(".")[2], self.known)
+        return Fault(shown(self.path)[1:-1], what, way_out)
+
+
+def unknown_keys(value: Any, kind: type | None, path: str = "") -> Iterator[UnknownKey]:
+    """The keys that `kind` does not have, in an object, or in the objects of a list; `path` leads there."""
+    if kind is None or not isinstance(value, dict | list):
+        return
+    if isinstance(value, list):
+        for n, item in enumerate(value):
+            yield from unknown_keys(item, kind, f"{path}{n}.")
+        return
+    hints = get_type_hints(kind)
+    for key, item in value.items():
+        if key in SECTIONS and not path and isinstance(item, dict):
+            names = tuple(keyframable(key))
+            yield from (UnknownKey(f"{key}.{name}", names) for name in item if name not in names)
+        elif key in hints:
+            yield from unknown_keys(item, dataclass_in(hints[key]), f"{path}{key}.")
+        elif key != SCHEMA_KEY:
+            yield UnknownKey(f"{path}{key}", tuple(hints))
+
+
+def is_text(path: Sequence[str], kind: type) -> bool:
+    """Whether a field holds text and nothing else, so that no value of it is to be read as JSON."""
+    hint = get_type_hints(kind).get(path[0])
+    inner = dataclass_in(hint)
+    if inner and len(path) > 1:
+        rest = path[1:] if not path[1].isdecimal() else path[2:]
+        return bool(rest) and is_text(rest, inner)
+    if get_origin(hint) is Mapping and len(path) == 2:
+        hint = get_args(hint)[1]
+    return hint is str or (get_origin(hint) is Literal and all(isinstance(value, str) for value in get_args(hint)))
 
 
 def shaped(data: Mapping[str, Any], kind: type[Kind]) -> tuple[Kind, list[Fault]]:
@@ -55,28 +89,15 @@ def shaped(data: Mapping[str, Any], kind: type[Kind]) -> tuple[Kind, list[Fault]
         return adapter.validate_json(json.dumps(_without(data, faults)), strict=True), faults
 
 
+def is_told(field: str, faults: list[Fault]) -> bool:
+    """Whether what is wrong with a field may come from one of these faults, since its data are left out."""
+    dropped = {fault.field if _is_leaf(fault.field) else fault.field.partition(".")[0] for fault in faults}
+    return any(field == part or field.startswith(f"{part}.") or part.startswith(f"{field}.") for part in dropped)
+
+
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
-
-
-def _unknown(value: Any, kind: type | None, path: str) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Paths of unknown keys in an object, or in the objects of a list, each with the keys that are known there."""
-    if kind is None or not isinstance(value, dict | list):
-        return
-    if isinstance(value, list):
-        for n, item in enumerate(value):
-            yield from _unknown(item, kind, f"{path}{n}.")
-        return
-    hints = get_type_hints(kind)
-    for key, item in value.items():
-        if key in SECTIONS and not path and isinstance(item, dict):
-            names = tuple(keyframable(key))
-            yield from ((f"{key}.{name}", names) for name in item if name not in names)
-        elif key in hints:
-            yield from _unknown(item, dataclass_in(hints[key]), f"{path}{key}.")
-        elif key != SCHEMA_KEY:
-            yield f"{path}{key}", tuple(hints)
 
 
 def _known_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,11 +114,6 @@ def dataclass_in(hint: Any) -> type | None:
     """The dataclass within `Init | None`, `tuple[Export, ...]` and the like."""
     candidates = (hint, *get_args(hint))
     return next((part for part in candidates if isinstance(part, type) and dataclasses.is_dataclass(part)), None)
-
-
-def _unknown_text(path: str, known: tuple[str, ...]) -> str:
-    way_out = HINTS.get(path) or suggestion(path.rpartition(".")[2], known)
-    return f"{shown(path)[1:-1]}: no such setting, ignored. {way_out}"
 
 
 def _faults(error: ValidationError, data: Mapping[str, Any]) -> list[Fault]:
@@ -147,10 +163,16 @@ def _expectation(kind: str, facts: Mapping[str, Any], message: str) -> str:
 def _without(data: Mapping[str, Any], faults: list[Fault]) -> dict[str, Any]:
     """The data without its faulty fields: single numbers and prompts, else everything below the first name."""
     kept = dict(data)
-    for top, _, rest in (fault.field.partition(".") for fault in faults):
-        entries = kept.get(top)
-        if rest and isinstance(entries, dict) and (top in SECTIONS or top == "prompts"):
-            kept[top] = {key: value for key, value in entries.items() if key != rest}
+    for fault in faults:
+        top, _, rest = fault.field.partition(".")
+        if _is_leaf(fault.field):
+            kept[top] = {key: value for key, value in kept[top].items() if key != rest}
         else:
             kept.pop(top, None)
     return kept
+
+
+def _is_leaf(field: str) -> bool:
+    """Whether a field is one number of a section, or one prompt; these can be left out by themselves."""
+    top, dot, _ = field.partition(".")
+    return bool(dot) and (top in SECTIONS or top == "prompts")

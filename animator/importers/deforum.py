@@ -46,14 +46,14 @@ def converted(given: Mapping[str, Any], name: str) -> Imported:
         name: the file's stem; stands in for the time in `batch_name`, so that a render finds its folder again.
     """
     modern, notes = modernized(given)
-    mistyped = list(_mistyped(modern))
-    settings = {key: None if row.default is NO_DEFAULT else row.default for key, row in KEYS.items()}
-    settings |= modern | {fault.field: KEYS[fault.field].default for fault in mistyped} | {"timestring": name}
+    complete = {key: None if row.default is NO_DEFAULT else row.default for key, row in KEYS.items()}
+    faults = [*_mistyped(modern), *_unbuilt(modern, complete | modern)]
+    settings = complete | modern | {fault.field: KEYS[fault.field].default for fault in faults} | {"timestring": name}
     made = [part(settings) for part in PARTS]
     return Imported(
         data={"format": 1} | {key: value for part in made for key, value in part.data.items()},
         notes=(*notes, *_said(modern, settings), *(note for part in made for note in part.notes)),
-        faults=(*mistyped, *_unbuilt(modern, settings), *(fault for part in made for fault in part.faults)),
+        faults=(*faults, *(fault for part in made for fault in part.faults)),
         keys=_native_keys(settings),
     )
 
@@ -65,7 +65,7 @@ def modernized(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for old, value in given.items():
         key = RENAMED.get(old, old)
         modern[key] = _modern_value(key, value)
-        if key != old or modern[key] != value:
+        if key != old or (modern[key] != value and key not in WHOLE):
             notes.append(f"{old}: read as {key} = {shown(modern[key])}")
     if "use_zoe_depth" in modern:
         modern["depth_algorithm"] = f"{'Zoe' if modern.pop('use_zoe_depth') else 'Midas'}+AdaBins (old)"

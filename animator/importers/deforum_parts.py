@@ -23,6 +23,8 @@ Part = Callable[[Settings], Imported]
 
 MODES = {"2D": "flat", "3D": "depth"}
 BORDERS = {"replicate": "border"}
+COLORS = {"None": "none", "Image": "lab", "LAB": "lab", "HSV": "hsv", "RGB": "rgb"}
+NOISES = {"uniform": "white"}
 WORLD = 1 / 400  # frame heights for one unit of a 3D translation: 1/200 world unit, and a frame is 2 of those high
 TOKEN_LENGTH = 50  # characters of a setting's value in batch_name
 NEAREST = {
@@ -64,7 +66,7 @@ def run(settings: Settings) -> Imported:
         "frames": frames,
         "seed": settings["seed"],
         "seeds": seeds,
-        "mode": MODES.get(settings["animation_mode"], settings["animation_mode"]),
+        "mode": _named(settings["animation_mode"], MODES),
         "cadence": cadence,
         "export": [] if settings["skip_video_creation"] else [{"format": "mp4"}],
     }
@@ -116,7 +118,7 @@ def _flat_motion(settings: Settings, flips: bool) -> Imported:
         camera |= shifts
     elif any(_constant(value) != 0 for value in shifts.values()):
         notes = ("translation_x, translation_y: without effect beside the perspective flip in 2D, as in Deforum",)
-    border = BORDERS.get(settings["border"], settings["border"])
+    border = _named(settings["border"], BORDERS)
     return Imported({"camera": camera, "warp": {"border": border, "sampling": "bilinear"}}, notes)
 
 
@@ -185,7 +187,7 @@ def sampling(settings: Settings) -> Imported:
     if settings["enable_subseed_scheduling"]:
         numbers["variation_strength"] = settings["subseed_strength_schedule"]
     sampler = settings["sampler_schedule" if settings["enable_sampler_scheduling"] else "sampler"]
-    data: dict[str, Any] = {"sampling": numbers, "sampler": sampler}
+    data: dict[str, Any] = {"sampling": numbers}
     if settings["use_init"] and settings["init_image"]:
         data["init"] = {"image": settings["init_image"], "denoise": _init_denoise(settings["strength"])}
     elif settings["use_init"]:
@@ -193,17 +195,17 @@ def sampling(settings: Settings) -> Imported:
     if isinstance(sampler, int):
         way_out = "Write its name, as in Euler a"
         return Imported(data, notes, (Fault("sampler", f"{sampler} is a place in another program's list", way_out),))
-    return Imported(data, notes)
+    return Imported(data | {"sampler": sampler}, notes)
 
 
 def coherence(settings: Settings) -> Imported:
     """What happens to the carried picture between frames."""
     wanted, is_legacy = settings["color_coherence"], settings["legacy_colormatch"]
     color = {
-        "color": {"None": "none", None: "none", "Image": "lab"}.get(wanted) or str(wanted).lower(),
+        "color": _named("None" if wanted is None else wanted, COLORS),
         "match_result": not is_legacy,
         "repin": bool(is_legacy),
-        "noise_kind": "white" if settings["noise_type"] == "uniform" else settings["noise_type"],
+        "noise_kind": _named(settings["noise_type"], NOISES),
         "octaves": settings["perlin_octaves"],
         "persistence": settings["perlin_persistence"],
         "grayscale": settings["color_force_grayscale"],
@@ -223,6 +225,11 @@ def coherence(settings: Settings) -> Imported:
 
 
 PARTS: tuple[Part, ...] = (run, words, motion, depth, sampling, coherence)
+
+
+def _named(value: Any, names: Mapping[str, str]) -> Any:
+    """A word of Deforum as ours; what is none stays for the check to tell."""
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _scaled(value: Any, factor: float, offset: float = 0.0) -> Any:

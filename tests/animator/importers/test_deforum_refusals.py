@@ -1,0 +1,182 @@
+"""Deforum settings of every age: old names are converted, what is not built yet is refused, the rest is said."""
+
+import json
+import time
+
+import pytest
+
+from animator.importers.deforum import converted, modernized
+from animator.importers.deforum_keys import KEYS
+from core.errors import ProjectError
+from tests.animator.importers.test_deforum import complete, faults, imported, project
+
+UNBUILT = [
+    ("animation_mode", "Video Input"),
+    ("animation_mode", "Interpolation"),
+    ("color_coherence", "Video Input"),
+    ("tiling", True),
+    ("restore_faces", True),
+    ("seed_resize_from_w", 512),
+    ("motion_preview_mode", True),
+    ("enable_checkpoint_scheduling", True),
+    ("use_noise_mask", True),
+    ("optical_flow_cadence", "RAFT"),
+    ("optical_flow_redo_generation", "DIS Fine"),
+    ("diffusion_redo", 2),
+    ("use_mask", True),
+    ("use_mask_video", True),
+    ("hybrid_composite", "Normal"),
+    ("hybrid_motion", "Optical Flow"),
+    ("use_looper", True),
+    ("parseq_manifest", "{}"),
+    ("make_gif", True),
+    ("add_soundtrack", "File"),
+    ("r_upscale_video", True),
+    ("frame_interpolation_engine", "FILM"),
+    ("cn_1_enabled", True),
+    ("cn_5_enabled", True),
+    ("save_depth_maps", True),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), UNBUILT)
+def test_what_is_not_built_yet_is_refused_with_its_key_and_value(key, value):
+    found = faults(**{key: value})
+    assert list(found) == [key]
+    assert "not built yet" in found[key] and json.dumps(value) in found[key]
+
+
+def test_every_refusal_is_told_at_once_and_what_hangs_on_it_is_not():
+    found = faults(
+        use_mask=True, invert_mask=True, make_gif=True, hybrid_motion="Affine", hybrid_flow_factor_schedule="0:(3)"
+    )
+    assert set(found) == {"use_mask", "make_gif", "hybrid_motion"}
+
+
+@pytest.mark.parametrize("key", [key for key, row in KEYS.items() if row.unbuilt and row.when])
+def test_what_hangs_on_something_off_is_said_and_not_refused(key):
+    if key == "optical_flow_cadence":
+        loaded = imported(diffusion_cadence=1, optical_flow_cadence="RAFT")
+    else:
+        loaded = imported(
+            **{key: "something else"} if not isinstance(KEYS[key].default, bool) else {key: not KEYS[key].default}
+        )
+    assert any(note.startswith("without effect") and key in note for note in loaded.warnings)
+
+
+def test_a_file_at_its_defaults_is_imported_with_few_words():
+    notes = [note.partition(" ")[0] for note in imported().warnings]
+    assert notes == ["sd_model_name", "batch_name:", "diffusion_cadence"]
+
+
+def test_settings_of_the_other_mode_are_said_to_have_no_effect():
+    notes = imported(rotation_3d_x="0:(1)", translation_z="0:(9)", near_schedule="0:(1)").warnings
+    assert "without effect here, as in Deforum: translation_z, rotation_3d_x, near_schedule" in notes
+
+
+def test_old_names_and_values_are_converted_and_said():
+    old = {
+        "flip_2d_perspective": True,
+        "skip_video_for_run_all": True,
+        "histogram_matching": True,
+        "color_coherence": "Match Frame 0 HSV",
+        "hybrid_composite": False,
+        "optical_flow_redo_generation": False,
+        "optical_flow_cadence": False,
+        "use_zoe_depth": True,
+        "cn_1_weight": 0.7,
+        "cn_1_resize_mode": "Envelope (Outer Fit)",
+        "animation_prompts": {"0": "old"},
+        "add_soundtrack": False,
+        "diffusion_cadence": "3",
+        "diffusion_redo": "0",
+    }
+    modern, notes = modernized(old)
+    assert modern == {
+        "enable_perspective_flip": True,
+        "skip_video_creation": True,
+        "color_coherence": "HSV",
+        "hybrid_composite": "None",
+        "optical_flow_redo_generation": "None",
+        "optical_flow_cadence": "None",
+        "depth_algorithm": "Zoe+AdaBins (old)",
+        "cn_1_weight": "0:(0.7)",
+        "cn_1_resize_mode": "Outer Fit (Shrink to Fit)",
+        "prompts": {"0": "old"},
+        "add_soundtrack": "None",
+        "diffusion_cadence": 3,
+        "diffusion_redo": 0,
+    }
+    for key in old.keys() - {"diffusion_cadence", "diffusion_redo"}:
+        assert any(note.startswith(key) for note in notes), key
+
+
+def test_an_old_file_imports():
+    old = {
+        key: value
+        for key, value in complete().items()
+        if key not in ("prompts", "legacy_colormatch", "color_coherence")
+    }
+    made = project(
+        **old | {"animation_prompts": {"0": "old"}, "color_coherence": "Match Frame 0 RGB", "use_zoe_depth": False}
+    )
+    assert made.prompts == {"0": "old"} and made.color.color == "rgb"
+
+
+def test_an_unknown_key_is_told_with_the_nearest():
+    assert any("'translation_z'" in note for note in imported(translaton_z="0:(1)").warnings)
+
+
+# key as the writer knows it, what it says, a word of the answer
+BAD_VALUES = [
+    ("max_frames (frames)", {"max_frames": "many"}, "whole number"),
+    ("max_frames (frames)", {"max_frames": 0}, "greater than or equal to 1"),
+    ("W, H (size)", {"W": "wide"}, "16 to 8192"),
+    ("W, H (size)", {"H": -512}, "16 to 8192"),
+    ("W, H (size)", {"W": 10**9}, "16 to 8192"),
+    ("fps (fps)", {"fps": 0}, "above 0"),
+    ("angle (camera.roll)", {"angle": "0:(sin(t)"}, "never closed"),
+    ("angle (camera.roll)", {"angle": "0:(where(t<5,1))"}, "where"),
+    ("translation_x (camera.x)", {"translation_x": "0:(1) oops"}, "oops"),
+    ("translation_x (camera.x)", {"translation_x": [1]}, "a number or text"),
+    ("zoom (camera.zoom)", {"zoom": "0:(0)"}, "between 0 and 100"),
+    ("strength_schedule (sampling.denoise)", {"strength_schedule": "0:(q)"}, "q"),
+    ("strength_schedule (sampling.denoise)", {"strength_schedule": {}}, "a number or text"),
+    ("cfg_scale_schedule (sampling.cfg)", {"cfg_scale_schedule": "0:(-5)"}, "0 .. 100"),
+    ("steps (sampling.steps)", {"steps": 0}, "1 .. 1000"),
+    ("sampler (sampler)", {"sampler": "Euler z"}, "Did you mean"),
+    ("sampler", {"sampler": 3}, "Write its name"),
+    ("seed_behavior (seeds.behavior)", {"seed_behavior": "sometimes"}, "ladder"),
+    ("border (warp.border)", {"border": "mirror"}, "reflection"),
+    ("color_coherence (color.color)", {"color_coherence": "XYZ"}, "lab"),
+    ("color_coherence_image_path (color.reference)", {"color_coherence": "Image"}, "no path"),
+    ("init_image (init.image)", {"use_init": True}, "address"),
+    ("init_image (init.image)", {"use_init": True, "init_image": "C:\\pictures\\a.png"}, "no such file"),
+    ("strength (init.denoise)", {"use_init": True, "strength": "strong"}, "a number"),
+    ("use_init", {"use_init": "yes"}, "true or false"),
+    ("depth_algorithm", {"animation_mode": "3D", "depth_algorithm": "Sonar"}, "midas-3-hybrid"),
+    ("animation_mode (mode)", {"animation_mode": "4D"}, "4D"),
+    ("prompts (prompts)", {"prompts": "a cat"}, "object"),
+    ("prompts.soon", {"prompts": {"soon": "a"}}, "soon"),
+    ("perlin_octaves (color.octaves)", {"perlin_octaves": 50}, "8"),
+    ("diffusion_cadence (cadence)", {"diffusion_cadence": 0}, "greater than or equal to 1"),
+    ("noise_type (color.noise_kind)", {"noise_type": "pink"}, "perlin"),
+    ("batch_name (name)", {"batch_name": 5}, "text"),
+]
+
+
+@pytest.mark.parametrize(("field", "settings", "word"), BAD_VALUES)
+def test_a_bad_value_is_told_under_the_name_its_writer_knows(field, settings, word):
+    start = time.process_time()
+    found = faults(**settings)
+    assert time.process_time() - start < 2
+    assert field in found and word in found[field]
+    assert {name for name in found if name != field} <= {"init_image (init.image)"}
+
+
+@pytest.mark.parametrize("value", [None, True, -1, 1e300, "", "x", "None", [], {}, [[]], {"0": None}])
+def test_no_value_of_any_key_makes_it_stumble(value):
+    for key in (key for key, row in KEYS.items() if row.into):
+        converted(complete(**{key: value}), "x")
+    with pytest.raises(ProjectError):
+        imported(**dict.fromkeys(complete(), value))
