@@ -5,6 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
 
+from core.errors import MediaError
 from core.image import Image
 
 WAITING = 4  # pictures that may wait; more make the caller wait
@@ -32,6 +33,7 @@ def behind(consume: Callable[[Iterator[Image]], None]) -> Iterator[Write]:
 
     Raises:
         Whatever `consume` raises, at the next picture or at the end of the block.
+        MediaError: for a picture that comes after the end.
     """
     queue: Queue[Image | type[Abandoned] | None] = Queue(WAITING)
     with ThreadPoolExecutor(1, "behind") as pool:
@@ -59,7 +61,7 @@ def _put(queue: "Queue[Image | type[Abandoned] | None]", entry: Image | None, wo
     while True:
         if work.done():
             work.result()
-            raise RuntimeError("the consumer ended before its pictures did")
+            raise MediaError("this file is finished; no more pictures go into it")
         try:
             return queue.put(entry, timeout=PATIENCE)
         except Full:
