@@ -104,7 +104,9 @@ class PromptEncoder:
         """Raises UserError for a layer that is not there."""
         deepest = min(part.encoder.config.num_hidden_layers - part.penultimate for part in self._model.text)
         if not self._is_sdxl and not 1 <= clip_skip <= deepest:
-            raise UserError(f"clip skip {clip_skip}", way_out=f"The model {self._model.name} takes 1 to {deepest}")
+            raise UserError(
+                f"clip skip {clip_skip} is out of range", way_out=f"The model {self._model.name} takes 1 to {deepest}"
+            )
 
     def _equally_long(self, embeddings: Mapping[str, Embedding], clip_skip: int) -> dict[str, Embedding]:
         """The embeddings, the shorter ones filled up with encodings of the empty prompt."""
@@ -126,7 +128,7 @@ class PromptEncoder:
     def _encoded(self, text: str, clip_skip: int) -> Embedding:
         """One text through all text encoders, its chunks side by side.
 
-        One call a text: in a batch with other texts, the last bits would depend on the neighbours.
+        One call a text: in a batch with others its last bits may depend on them, and so on what is remembered.
         """
         pieces = (Piece(text, 1.0),) if self._emphasis == "none" else checked(parse_attention(text))
         words = self._words(pieces)
