@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
 BLACK = (0, 0, 0)
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, PIL.Image.DecompressionBombError)  # of Pillow
 
 
 def read_image(path: Path, background: tuple[int, int, int] = BLACK) -> Image:
@@ -60,7 +61,7 @@ def _decoded(path: Path) -> tuple[Image, Mask | None]:
             upright = PIL.ImageOps.exif_transpose(_eight_bit(picture))
             has_alpha = upright.has_transparency_data
             levels = np.array(_in_srgb(upright.convert("RGBA" if has_alpha else "RGB"), path))
-    except (OSError, ValueError, SyntaxError, EOFError, PIL.Image.DecompressionBombError) as fault:
+    except UNREADABLE as fault:
         raise MediaError(
             f"cannot be read as a picture ({getattr(fault, 'strerror', None) or fault})",
             where=str(path),

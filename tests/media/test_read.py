@@ -119,9 +119,11 @@ def test_what_is_no_picture_is_told(content, tmp_path):
         read_image(tmp_path / "a.png")
 
 
-def test_a_truncated_picture_is_told(tmp_path):
-    path = saved(tmp_path / "a.jpg", np.random.default_rng(0).integers(0, 256, (64, 64, 3)))
-    path.write_bytes(path.read_bytes()[:1500])
+@pytest.mark.parametrize("suffix", MODES)
+def test_a_picture_that_breaks_off_is_told(suffix, tmp_path):
+    path = saved(tmp_path / f"a.{suffix}", np.random.default_rng(0).integers(0, 256, (64, 64, 3)))
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
     with pytest.raises(MediaError, match="cannot be read as a picture"):
         read_image(path)
 
