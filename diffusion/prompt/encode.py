@@ -19,10 +19,10 @@ from diffusion.prompt.embeddings import TextualInversion, load_inversion
 from diffusion.prompt.language import (
     Part,
     Piece,
+    bounded_parts,
     checked,
     extracted,
     parse_attention,
-    split_and,
     texts_by_step,
     without_comments,
 )
@@ -34,7 +34,6 @@ Emphasis = Literal["original", "no norm", "ignore", "none"]
 Mixed = tuple[tuple[tuple[Part, ...], float], ...]  # of one step: the AND parts of each prompt, and its share
 
 MOST_CHUNKS = 64  # of one text; more is refused before memory is asked for
-MOST_PARTS = 64  # joined by AND; each costs a run of the UNet every step
 KEPT_TEXTS = 128  # encoded texts that are remembered
 LEAST_MEAN = 0.01  # of the standard deviation: a smaller mean is lost in it (mini has 0.003)
 
@@ -178,9 +177,7 @@ def _parts_by_step(text: str, steps: int) -> tuple[tuple[Part, ...], ...]:
     if networks:
         tag = f"<{networks[0].kind}:{networks[0].name}>"
         raise UserError(f"{tag} cannot be applied here", way_out="Take the tag out of the prompt")
-    parts = checked(split_and(plain))
-    if len(parts) > MOST_PARTS:
-        raise UserError(f"{len(parts)} prompts joined by AND", way_out=f"Use at most {MOST_PARTS}")
+    parts = bounded_parts(plain)
     texts = [texts_by_step(part.text, steps) for part in parts]
     return tuple(
         tuple(Part(by_step[step], part.weight) for by_step, part in zip(texts, parts, strict=True))

@@ -7,11 +7,11 @@ from diffusion.prompt.chunks import Vocabulary, chunked
 from diffusion.prompt.language import (
     ExtraNetwork,
     Piece,
+    bounded_parts,
     checked,
     editing_schedule,
     extracted,
     parse_attention,
-    split_and,
     without_comments,
 )
 
@@ -56,13 +56,11 @@ def explain(text: str, steps: int, tokenizer: Any = None) -> Explanation:
         tokenizer: a transformers CLIPTokenizer, to count tokens and chunks.
 
     Raises:
-        UserError: for a faulty tag, a weight that is not finite, or steps out of range.
+        UserError: for a faulty tag, a weight that is not finite, too many parts, or steps out of range.
     """
     plain, networks = extracted(without_comments(text))
     vocabulary = None if tokenizer is None else Vocabulary.of(tokenizer)
-    parts = tuple(
-        PartExplained(part.weight, _spans(part.text, steps, vocabulary)) for part in checked(split_and(plain))
-    )
+    parts = tuple(PartExplained(part.weight, _spans(part.text, steps, vocabulary)) for part in bounded_parts(plain))
     return Explanation(plain, steps, networks, parts)
 
 

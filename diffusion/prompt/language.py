@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 FACTORS = {"(": 1.1, "[": 1 / 1.1}  # what one pair of brackets does to the weight
 OPENERS = {")": "(", "]": "["}
+MOST_PARTS = 64  # joined by AND; each costs a run of the UNet every step
 MOST_STEPS = 10_000
 MOST_CHARACTERS = 100_000_000  # of all different texts of a schedule together
 MOST_CHOICES = 1_000_000  # likewise
@@ -133,6 +134,18 @@ def split_and(text: str) -> tuple[Part, ...]:
     Without AND there is one part; a weight at its end counts there too.
     """
     return tuple(_weighted(part.strip()) for part in AND.split(text))
+
+
+def bounded_parts(text: str) -> tuple[Part, ...]:
+    """The same for a prompt that is to be drawn.
+
+    Raises:
+        UserError: for more than MOST_PARTS parts, or a weight that is no finite number.
+    """
+    parts = checked(split_and(text))
+    if len(parts) > MOST_PARTS:
+        raise UserError(f"{len(parts)} prompts joined by AND", way_out=f"Use at most {MOST_PARTS}")
+    return parts
 
 
 def _weighted(part: str) -> Part:

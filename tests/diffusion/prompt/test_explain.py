@@ -47,3 +47,8 @@ def test_weights_that_cannot_be_drawn_are_said():
         explain("(" * 10_000 + "a", 5)
     with pytest.raises(UserError, match="weight"):
         explain("a:" + "9" * 400, 5)
+
+
+def test_absurdly_many_parts_are_said():
+    with pytest.raises(UserError, match="16000 prompts"):
+        explain(" AND ".join(["a"] * 16_000), 20)
