@@ -5,7 +5,8 @@ Nothing of the user's text reaches numexpr: the code it sees is written by `sche
 
 import ast
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,7 +18,10 @@ from schedules.translation import CONSTANTS, FUNCTIONS, Bits, Kind, Step, Term, 
 
 NODES = 500  # parts of one expression
 DEPTH = 100  # parts inside parts
-EFFORT = 125_000  # for all expressions of one text; about half a second of numexpr's compiler
+EFFORT = 80_000  # of all expressions of one text; less than a second
+EFFORT_EACH = 80  # of running an expression of a shape that was there before
+INPUTS = 12  # numbers that numexpr gets under names; it takes no more than 31 names in all
+LARGEST = sys.float_info.max
 WHOLE_RANGE = 2.0**53  # whole numbers up to here are exact in float64
 
 KEY_NAMES: Mapping[str, Kind] = {"max_f": "whole", "s": "whole"}  # known where no frame is: in positions
@@ -26,6 +30,7 @@ FRAME_NAMES: Mapping[str, Kind] = {"t": "whole", "i": "whole", **KEY_NAMES}
 Frames = NDArray[np.int64]
 Values = NDArray[np.float64]
 
+_TOO_LARGE = "Numbers end at about 1.8e308"
 _FOREIGN = re.compile(r"[^\w\s+\-*/%&|^~<>=!().,]|[^\x00-\x7f]")
 _LITERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BLANKS = str.maketrans("\t\n\r\v\f", "     ")
@@ -56,8 +61,12 @@ class Scope:
     def at(self, frames: Frames) -> dict[str, Values]:
         """The value of every name at some frames; series hold their ends beyond the clip."""
         known = {name: np.take(values, frames, mode="clip") for name, values in self.series.items()}
-        known |= {"max_f": np.array(self.frames - 1.0), "s": np.array(float(self.seed)), "_zero": np.zeros(())}
-        return {**known, "t": frames.astype(np.float64)}
+        fixed = {"max_f": self.frames - 1, "s": self.seed, "_zero": 0, **CONSTANTS}
+        return {
+            **known,
+            **{name: np.array(float(value)) for name, value in fixed.items()},
+            "t": frames.astype(np.float64),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,8 @@ class Expression:
 
     piece: Piece
     term: Term
-    effort: int  # grows with the time that running it takes; see EFFORT
+    numbers: tuple[float, ...]  # what `_0`, `_1` ... in the term's code stand for
+    effort: int  # grows with the time that compiling it takes; see Budget
 
     @classmethod
     def parse(cls, piece: Piece, names: Mapping[str, Kind]) -> "Expression":
@@ -84,14 +94,19 @@ class Expression:
         if len(text) > PIECE_LENGTH:
             raise piece.fault("this expression is too long", way_out=f"At most {PIECE_LENGTH} characters will do")
         if _LITERAL.fullmatch(text):
-            return cls(piece, _literal(piece, text), 1)
+            return cls(piece, *_literal(piece, text), 0)
         tree = _tree(piece, text)
-        nodes, depth = _measured(tree)
-        if nodes > NODES or depth > DEPTH:
+        parts, depth = _measured(tree)
+        if len(parts) > NODES or depth > DEPTH:
             raise piece.fault(
                 "this expression is too large", way_out=f"At most {NODES} parts, nested at most {DEPTH} deep, will do"
             )
-        return cls(piece, Translation(piece, names).term(tree), nodes * (depth + 15))
+        numbers = _numbers(piece, parts)
+        codes = {column: f"_{place}" for place, column in enumerate(numbers)}
+        if len(numbers) > INPUTS:  # written out, with an addition that keeps numexpr from computing in Python
+            codes, numbers = {column: f"(_zero+{number!r})" for column, number in numbers.items()}, {}
+        term = Translation(piece, names, codes).term(tree)
+        return cls(piece, term, tuple(numbers.values()), len(parts) * (depth + 15))
 
     @property
     def kind(self) -> Kind:
@@ -104,9 +119,9 @@ class Expression:
         Raises:
             ScheduleError: if a value is not finite, or `& | ^ ~ << >>` meet a fraction.
         """
-        if self.term.is_fixed and not self.term.steps:
-            return np.full(frames.shape, float(self.term.code.strip("()")))
-        known = scope.at(frames)
+        if self.term.code == "_0":
+            return np.full(frames.shape, self.numbers[0])
+        known = scope.at(frames) | {f"_{place}": np.array(number) for place, number in enumerate(self.numbers)}
         for step in self.term.steps:
             known[step.name] = self._kept(step, known, frames)
         values = self._run(self.term.code, known, frames)
@@ -142,11 +157,32 @@ class Expression:
         return np.broadcast_to(np.asarray(values, dtype=np.float64), frames.shape)
 
 
-def _literal(piece: Piece, text: str) -> Term:
+class Budget:
+    """What the expressions of one text may cost in all; used up while the text is read."""
+
+    def __init__(self) -> None:
+        self._left = EFFORT
+        self._shapes: set[str] = set()
+
+    def spend(self, expression: Expression) -> Expression:
+        """The same expression, if there is enough left for it.
+
+        Raises:
+            ScheduleError: if there is not.
+        """
+        is_new = expression.term.code not in self._shapes
+        self._left -= EFFORT_EACH * (expression.effort > 0) + expression.effort * is_new
+        self._shapes.add(expression.term.code)
+        if self._left < 0:
+            raise expression.piece.fault("too many or too large expressions up to here", way_out="Write plain numbers")
+        return expression
+
+
+def _literal(piece: Piece, text: str) -> tuple[Term, tuple[float]]:
     number = float(text)
     if not np.isfinite(number):
-        raise piece.fault("this number is too large", way_out="Numbers end at about 1.8e308")
-    return Term(repr(number), "whole" if text.lstrip("+-").isdigit() else "real", is_fixed=True)
+        raise piece.fault("this number is too large", way_out=_TOO_LARGE)
+    return Term("_0", "whole" if text.lstrip("+-").isdigit() else "real"), (number,)
 
 
 def _tree(piece: Piece, text: str) -> ast.expr:
@@ -160,22 +196,49 @@ def _tree(piece: Piece, text: str) -> ast.expr:
     try:
         return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        offset = min(max((error.offset or 1) - 1, 0), max(len(text) - 1, 0))
+        offset = min(max((error.offset or len(text)) - 1, 0), max(len(text) - 1, 0))
         raise piece.fault(f"{_short(text)} cannot be read as an expression", offset) from error
     except (RecursionError, MemoryError, ValueError) as error:
         raise piece.fault("this expression is nested too deeply", way_out=f"At most {DEPTH} levels will do") from error
 
 
-def _measured(tree: ast.expr) -> tuple[int, int]:
-    """The number of parts and the depth of a tree of any depth."""
-    nodes, deepest = 0, 0
+def _measured(tree: ast.expr) -> tuple[list[ast.expr], int]:
+    """All parts of a tree, and its depth, without recursion."""
+    parts: list[ast.expr] = []
+    deepest = 0
     waiting: list[tuple[ast.AST, int]] = [(tree, 1)]
     while waiting:
         node, depth = waiting.pop()
         if isinstance(node, ast.expr):
-            nodes, deepest = nodes + 1, max(deepest, depth)
-        waiting += [(child, depth + 1) for child in ast.iter_child_nodes(node)]
-    return nodes, deepest
+            parts.append(node)
+            deepest = max(deepest, depth)
+            waiting += [(child, depth + _levels(node)) for child in ast.iter_child_nodes(node)]
+    return parts, deepest
+
+
+def _numbers(piece: Piece, parts: Iterable[ast.expr]) -> dict[int, float]:
+    """The numbers written in an expression, by their columns in ascending order."""
+    found: dict[int, float] = {}
+    for part in parts:
+        if isinstance(part, ast.Constant):
+            if not isinstance(part.value, int | float):  # True and False are 1 and 0
+                raise piece.fault(f"{part.value!r} is no number", part.col_offset)
+            if not abs(part.value) <= LARGEST:
+                raise piece.fault("this number is too large", part.col_offset, way_out=_TOO_LARGE)
+            found[part.col_offset] = float(part.value)
+    return dict(sorted(found.items()))
+
+
+def _levels(node: ast.AST) -> int:
+    """How deep a node becomes when its operands are joined two by two."""
+    match node:
+        case ast.BoolOp(values=operands):
+            return len(operands) - 1
+        case ast.Compare(comparators=operands):
+            return len(operands)
+        case ast.Call(args=operands):
+            return max(1, len(operands) - 2)
+    return 1
 
 
 def _bits(sign: Bits, left: Values, right: Values) -> Values:

@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from core.errors import Fault, ProjectError, ScheduleError
-from schedules.expression import WHOLE_RANGE, Expression, Frames, Scope, Values
-from schedules.schedule import computed_frame, within_effort
+from schedules.expression import WHOLE_RANGE, Budget, Expression, Frames, Scope, Values
+from schedules.schedule import computed_frame
 from schedules.syntax import Piece, piece_of, unwrapped
 from schedules.translation import Kind
 
@@ -73,17 +73,16 @@ class Prompts:
         scope = Scope(frames, seed, names or {})
         faults = [] if table else [Fault(field, "there is no prompt", 'Write at least {"0": "a prompt"}')]
         found: dict[int, tuple[str, _Template]] = {}
-        effort = 0
+        budget = Budget()
         for key, text in table.items():
             try:
-                position, template = computed_frame(unwrapped(piece_of(key)), scope), _Template.parse(text, scope)
-                effort = within_effort(effort + position.effort + template.effort, piece_of(text))
-                found[position.frame] = key, template
+                frame = computed_frame(unwrapped(piece_of(key)), scope, budget)
+                found[frame] = key, _Template.parse(text, scope, budget)
             except ScheduleError as error:
                 faults.append(Fault(f"{field}.{key[:40]}", error.what, error.way_out))
         starts = sorted(found)
         texts: list[_Text] = []
-        for start, live in zip(starts, _live(starts, frames, travel), strict=True):
+        for start, live in zip(starts, _live(starts, frames, travel), strict=False):
             key, template = found[start]
             try:
                 texts.append(template.over(live, scope))
@@ -101,9 +100,9 @@ class Prompts:
         start, *following = self.starts[place : place + 2]
         if self.travel == "hold" or not following or frame <= start:
             return Words(((prompt, 1.0),), negative)
-        share = (frame - start) / (following[0] - start)
         other, _ = _divided(self.texts[place + 1].at(frame))
-        return Words(((prompt, 1 - share), (other, share)), negative)
+        share = (frame - start) / (following[0] - start)
+        return Words(((prompt, 1 - share), (other, share)) if other != prompt else ((prompt, 1.0),), negative)
 
 
 def merged(table: Mapping[str, str], positive: str, negative: str) -> dict[str, str]:
@@ -140,7 +139,7 @@ class _Template(NamedTuple):
     formulas: tuple[Expression, ...]
 
     @classmethod
-    def parse(cls, text: str, scope: Scope) -> "_Template":
+    def parse(cls, text: str, scope: Scope, budget: Budget) -> "_Template":
         """Finds the formulas in back-quotes."""
         if len(text) > LENGTH:
             raise ScheduleError(
@@ -153,13 +152,8 @@ class _Template(NamedTuple):
             )
         return cls(
             tuple(_FORMULA.split(text)[::2]),
-            tuple(Expression.parse(Piece(text, start, stop), scope.names) for start, stop in places),
+            tuple(budget.spend(Expression.parse(Piece(text, start, stop), scope.names)) for start, stop in places),
         )
-
-    @property
-    def effort(self) -> int:
-        """Of all its formulas."""
-        return sum(formula.effort for formula in self.formulas)
 
     def over(self, frames: Frames, scope: Scope) -> _Text:
         """Its formulas run over the frames where it counts."""

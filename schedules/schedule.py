@@ -11,7 +11,7 @@ import numpy as np
 
 from core.errors import ScheduleError, suggestion
 from schedules.easing import EASINGS, Easing, hold, linear
-from schedules.expression import EFFORT, KEY_NAMES, WHOLE_RANGE, Expression, Frames, Scope, Values
+from schedules.expression import KEY_NAMES, WHOLE_RANGE, Budget, Expression, Frames, Scope, Values
 from schedules.syntax import Piece, entries, plain_number, unwrapped, with_easing
 
 
@@ -95,12 +95,8 @@ class Steps:
             return cls(text, (text.strip(),) * frames)
         with _located(field):
             scope = Scope(frames, seed)
-            keys: dict[int, str] = {}
-            effort = 0
-            for entry in entries(text):
-                position = key_frame(entry.position, scope)
-                keys[position.frame] = unwrapped(entry.value).text
-                effort = within_effort(effort + position.effort, entry.position)
+            budget = Budget()
+            keys = {key_frame(entry.position, scope, budget): unwrapped(entry.value).text for entry in entries(text)}
             starts = sorted(keys)
             words = (keys[starts[max(0, bisect_right(starts, frame) - 1)]] for frame in range(frames))
             return cls(text, tuple(words))
@@ -115,46 +111,28 @@ class Steps:
         return self.words[frame]
 
 
-class KeyFrame(NamedTuple):
-    """Where a key lies."""
-
-    frame: int  # may lie outside the clip
-    effort: int  # of finding out
-
-
-def key_frame(position: Piece, scope: Scope) -> KeyFrame:
-    """The frame of a key: a whole number, or an expression of `max_f` and `s` that is truncated toward zero.
+def key_frame(position: Piece, scope: Scope, budget: Budget) -> int:
+    """The frame of a key, in or out of the clip: a whole number, or what an expression gives.
 
     Raises:
         ScheduleError: for a fraction written as such, or what is no expression.
     """
     number = plain_number(position.text)
     if number is None:
-        return computed_frame(unwrapped(position), scope)
+        return computed_frame(unwrapped(position), scope, budget)
     if not number.is_integer() or abs(number) > WHOLE_RANGE:
         raise position.fault(f"a key cannot lie at frame {position.text[:40]}", way_out="Write a whole frame number")
-    return KeyFrame(int(number), 1)
+    return int(number)
 
 
-def computed_frame(formula: Piece, scope: Scope) -> KeyFrame:
+def computed_frame(formula: Piece, scope: Scope, budget: Budget) -> int:
     """The frame that an expression of `max_f` and `s` gives, truncated toward zero.
 
     Raises:
         ScheduleError: for what is no expression or not finite.
     """
-    expression = Expression.parse(formula, KEY_NAMES)
-    return KeyFrame(int(expression.over(np.zeros(1, np.int64), scope)[0]), expression.effort)
-
-
-def within_effort(effort: int, piece: Piece) -> int:
-    """The same effort.
-
-    Raises:
-        ScheduleError: if it is more than the expressions of one text may take.
-    """
-    if effort > EFFORT:
-        raise piece.fault("too many or too large expressions up to here", way_out="Write plain numbers, or fewer keys")
-    return effort
+    expression = budget.spend(Expression.parse(formula, KEY_NAMES))
+    return int(expression.over(np.zeros(1, np.int64), scope)[0])
 
 
 class _Key(NamedTuple):
@@ -173,20 +151,17 @@ class _Key(NamedTuple):
 def _keys(text: str, scope: Scope) -> dict[int, _Key]:
     """The keys by frame, ascending; of several at one frame the last."""
     found: dict[int, _Key] = {}
-    effort = 0
+    budget = Budget()
     for entry in entries(text):
-        position = key_frame(entry.position, scope)
+        frame = key_frame(entry.position, scope, budget)
         value, easing = with_easing(entry.value)
         number = plain_number(value.text)
         if number is None:
-            expression = _expression(value, scope)
-            effort += expression.effort
-            found[position.frame] = _Key(expression, _easing(easing, hold))
+            found[frame] = _Key(budget.spend(_expression(value, scope)), _easing(easing, hold))
         elif np.isfinite(number):
-            found[position.frame] = _Key(number, _easing(easing, linear))
+            found[frame] = _Key(number, _easing(easing, linear))
         else:
             raise value.fault("this number is too large", way_out="Numbers end at about 1.8e308")
-        effort = within_effort(effort + position.effort, value)
     return dict(sorted(found.items()))
 
 
@@ -194,7 +169,7 @@ def _expression(value: Piece, scope: Scope) -> Expression:
     inner = unwrapped(value)
     if not inner.text.strip():
         raise value.fault("a value is missing", way_out="Write position:(value), as in 0:(1), 30:(2)")
-    return Expression.parse(value, scope.names)
+    return Expression.parse(inner, scope.names)
 
 
 def _easing(name: Piece | None, default: Easing) -> Easing:

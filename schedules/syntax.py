@@ -12,10 +12,12 @@ from typing import NamedTuple
 
 from core.errors import ScheduleError
 
-LENGTH = 400_000  # characters of one schedule; a key on each of 20,000 frames fits
+LENGTH = 300_000  # characters of one schedule
+KEYS = 20_000  # in one schedule
 PIECE_LENGTH = 4_000  # characters of one position or value
 NESTING = 64  # brackets inside brackets
 
+_FORM = "Write position:(value), as in 0:(1), 30:(2)"
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 _CLOSING = frozenset(_PAIRS.values())
 _QUOTES = frozenset("\"'`")
@@ -80,6 +82,8 @@ def entries(source: str) -> tuple[Entry, ...]:
         if depth == 0 and char == ":" and colon is None:
             colon = index
         elif depth == 0 and char == ",":
+            if len(found) == KEYS:
+                raise Piece(source, index, index).fault(f"more than {KEYS} keyframes")
             found.append(_entry(source, start, colon, index))
             start, colon = index + 1, None
     if start == 0 or source[start:].strip():
@@ -131,16 +135,16 @@ def plain_number(text: str) -> float | None:
 
 
 def _entry(source: str, start: int, colon: int | None, stop: int) -> Entry:
-    whole = Piece(source, start, stop).stripped()
-    if not whole.text:
-        raise whole.fault("a keyframe is missing", way_out="Write position:(value), as in 0:(1), 30:(2)")
     if colon is None:
-        raise whole.fault(f"{whole.text[:40]!r} has no position", way_out="Write position:(value), as in 0:(1), 30:(2)")
+        whole = Piece(source, start, stop).stripped()
+        what = f"{whole.text[:40]!r} has no position" if whole.text else "a keyframe is missing"
+        raise whole.fault(what, way_out=_FORM)
     position, value = Piece(source, start, colon).stripped(), Piece(source, colon + 1, stop).stripped()
     for piece, name in ((position, "position"), (value, "value")):
-        if not piece.text:
-            raise piece.fault(f"a {name} is missing", way_out="Write position:(value), as in 0:(1), 30:(2)")
-        if piece.stop - piece.start > PIECE_LENGTH:
+        length = piece.stop - piece.start
+        if length == 0:
+            raise piece.fault(f"a {name} is missing", way_out=_FORM)
+        if length > PIECE_LENGTH:
             raise piece.fault(f"a {name} is too long", way_out=f"At most {PIECE_LENGTH} characters will do")
     return Entry(position, value)
 

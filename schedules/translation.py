@@ -1,7 +1,7 @@
 """From a Python syntax tree to code for numexpr, through short lists of what is allowed.
 
-The code written here works on float64 arrays and never holds two constants side by side, so that numexpr has
-nothing to compute in Python, where `9**9**9` would take for ever.
+The code written here works on float64 arrays and never holds two numbers side by side, so that numexpr has nothing
+to compute in Python, where `9**9**9` would take for ever.
 """
 
 import ast
@@ -57,7 +57,6 @@ class Term(NamedTuple):
 
     code: str
     kind: Kind
-    is_fixed: bool = False  # a literal
     steps: tuple[Step, ...] = ()  # to be run before, in this order
 
 
@@ -67,6 +66,7 @@ class Translation:
 
     piece: Piece  # the expression, for faults
     names: Mapping[str, Kind]  # what may be used besides constants and functions
+    literals: Mapping[int, str]  # the code of each number, by its column
 
     def term(self, node: ast.expr) -> Term:
         """The code of one node and all below it.
@@ -96,21 +96,13 @@ class Translation:
         )
 
     def _constant(self, node: ast.Constant) -> Term:
-        if not isinstance(node.value, int | float):  # True and False are 1 and 0
-            raise self._fault(node, f"{node.value!r} is no number")
-        try:
-            number = float(node.value)
-        except OverflowError:
-            number = float("inf")
-        if number == float("inf"):
-            raise self._fault(node, "this number is too large", "Numbers end at about 1.8e308")
-        return Term(repr(number), "whole" if isinstance(node.value, int) else "real", is_fixed=True)
+        return Term(self.literals[node.col_offset], "whole" if isinstance(node.value, int) else "real")
 
     def _name(self, node: ast.Name) -> Term:
         if node.id in self.names:
             return Term("t" if node.id == "i" else node.id, self.names[node.id])
         if node.id in CONSTANTS:
-            return Term(repr(CONSTANTS[node.id]), "real", is_fixed=True)
+            return Term(node.id, "real")
         if node.id in FUNCTIONS:
             raise self._fault(node, f"{node.id} is a function", f"Write its values in brackets, as in {node.id}(t)")
         raise self._fault(node, f"unknown name {node.id!r}", suggestion(node.id, (*self.names, *CONSTANTS)))
@@ -126,7 +118,7 @@ class Translation:
                 return _truth(term)._replace(code=f"(~{_truth(term).code})")
         if term.kind == "truth":  # ~ is what is left
             return term._replace(code=f"(~{term.code})")
-        return self._kept(node, (term, Term("-1.0", "whole", is_fixed=True)), "^")
+        return self._kept(node, (term, Term("-1.0", "whole")), "^")
 
     def _binary(self, node: ast.BinOp) -> Term:
         left, right = self.term(node.left), self.term(node.right)
@@ -138,7 +130,7 @@ class Translation:
         bits = _BITS[kind]
         if left.kind == right.kind == "truth" and bits in ("&", "|", "^"):
             sign = "!=" if bits == "^" else bits
-            return Term(f"({left.code}{sign}{right.code})", "truth", steps=left.steps + right.steps)
+            return Term(f"({left.code}{sign}{right.code})", "truth", steps=_before(left, right))
         return self._kept(node, (_number(left), _number(right)), bits)
 
     def _choice(self, node: ast.BoolOp) -> Term:
@@ -149,7 +141,7 @@ class Translation:
             term = self.term(other)
             if result.kind == term.kind == "truth":
                 sign = "&" if isinstance(node.op, ast.And) else "|"
-                result = Term(f"({result.code}{sign}{term.code})", "truth", steps=result.steps + term.steps)
+                result = Term(f"({result.code}{sign}{term.code})", "truth", steps=_before(result, term))
             else:
                 result = self._kept(other, (_number(result),))
                 both = (term, result) if isinstance(node.op, ast.And) else (result, term)
@@ -166,9 +158,8 @@ class Translation:
         for operator, (left, right) in zip(node.ops, pairwise(terms), strict=True):
             if type(operator) not in _COMPARISONS:
                 raise self._fault(node, "this comparison is not part of the schedule language", "Use < <= > >= == !=")
-            codes.append(f"({_shifted(left, right)}{_COMPARISONS[type(operator)]}{right.code})")
-        steps = tuple(step for term in terms for step in term.steps)
-        return Term(f"({'&'.join(codes)})", "truth", steps=steps)
+            codes.append(f"({left.code}{_COMPARISONS[type(operator)]}{right.code})")
+        return Term(f"({'&'.join(codes)})", "truth", steps=_before(*terms))
 
     def _call(self, node: ast.Call, name: str) -> Term:
         if name not in FUNCTIONS:
@@ -187,9 +178,8 @@ class Translation:
     def _kept(self, node: ast.expr, terms: tuple[Term, ...], bits: Bits | None = None) -> Term:
         """A result that is computed first and stands here under a name, made from the node's place."""
         name = f"_{'bits' if bits else 'kept'}_{node.col_offset}_{node.end_col_offset}"
-        step = Step(name, tuple(_shifted(term, term) for term in terms), bits)
-        steps = tuple(step for term in terms for step in term.steps)
-        return Term(name, "whole" if bits else terms[0].kind, steps=(*steps, step))
+        step = Step(name, tuple(term.code for term in terms), bits)
+        return Term(name, "whole" if bits else terms[0].kind, steps=(*_before(*terms), step))
 
     def _fault(self, node: ast.expr, what: str, way_out: str = "") -> ScheduleError:
         return self.piece.fault(what, node.col_offset, way_out=way_out)
@@ -211,20 +201,25 @@ def _applied(name: str, terms: list[Term]) -> Term:
         form, keeps_whole = PAIR_FUNCTIONS[name]
         return _joined(form, *terms, is_real=not keeps_whole)
     term = _number(terms[0])
-    return Term(f"{name}({_shifted(term, term)})", term.kind if name in WHOLE_FUNCTIONS else "real", steps=term.steps)
+    return Term(f"{name}({term.code})", term.kind if name in WHOLE_FUNCTIONS else "real", steps=term.steps)
 
 
 def _joined(form: str, left: Term, right: Term, *, is_real: bool = False) -> Term:
     """Two numbers in one code; real if either is."""
     left, right = _number(left), _number(right)
     kind: Kind = "real" if is_real or "real" in (left.kind, right.kind) else "whole"
-    return Term(form.format(_shifted(left, right), right.code), kind, steps=left.steps + right.steps)
+    return Term(form.format(left.code, right.code), kind, steps=_before(left, right))
 
 
 def _where(test: Term, yes: Term, no: Term) -> Term:
     test, yes, no = _truth(test), _number(yes), _number(no)
     kind: Kind = "real" if "real" in (yes.kind, no.kind) else "whole"
-    return Term(_WHERE.format(test.code, yes.code, no.code), kind, steps=test.steps + yes.steps + no.steps)
+    return Term(_WHERE.format(test.code, yes.code, no.code), kind, steps=_before(test, yes, no))
+
+
+def _before(*terms: Term) -> tuple[Step, ...]:
+    """What is to be computed before several terms, each step once."""
+    return tuple(dict.fromkeys(step for term in terms for step in term.steps))
 
 
 def _number(term: Term) -> Term:
@@ -236,9 +231,4 @@ def _truth(term: Term) -> Term:
     """A number as whether it is not 0; a truth as it is."""
     if term.kind == "truth":
         return term
-    return Term(f"({_shifted(term, term)}!=0.0)", "truth", steps=term.steps)
-
-
-def _shifted(term: Term, other: Term) -> str:
-    """A term's code that is no literal where the other is one too, so that numexpr folds nothing."""
-    return f"(_zero+{term.code})" if term.is_fixed and other.is_fixed else term.code
+    return Term(f"({term.code}!=0.0)", "truth", steps=term.steps)
