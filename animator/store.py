@@ -58,7 +58,9 @@ class FrameStore:
         self._files: dict[str, str] = {}  # fingerprint of each carried picture to the file that holds it
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Finishes what is being written and gives the lock back."""
         self._writer.shutdown()
         self._log.close()
@@ -159,7 +161,11 @@ class FrameStore:
                 line = json.loads(raw)
             except ValueError:
                 break
-            if not raw.endswith(b"\n") or not isinstance(line, dict) or not {"key", "frames", "carry", "prints"} <= line.keys():
+            if (
+                not raw.endswith(b"\n")
+                or not isinstance(line, dict)
+                or not {"key", "frames", "carry", "prints"} <= line.keys()
+            ):
                 break
             lines.append(line | {"end": end})
         return lines

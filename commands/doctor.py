@@ -29,7 +29,13 @@ class Finding:
 
 def command(out: OutFolder = Path("renders"), as_json: AsJson = False) -> int:
     """Look over this installation: versions, devices, encoders, folders, a numeric self-test."""
-    checks: tuple[Callable[[], Iterator[Finding]], ...] = (_packages, _devices, _encoders, lambda: _folders(out), _numbers)
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _packages,
+        _devices,
+        _encoders,
+        lambda: _folders(out),
+        _numbers,
+    )
     findings = [finding for check in checks for finding in check()]
     if as_json:
         say(json.dumps([asdict(finding) for finding in findings], indent=2))
@@ -52,7 +58,9 @@ def _devices() -> Iterator[Finding]:
     from core.devices import chosen_device, chosen_dtype
 
     device = chosen_device()
-    yield Finding("device", True, f"{device}, {str(chosen_dtype(device)).removeprefix('torch.')}, {os.cpu_count()} cores")
+    yield Finding(
+        "device", True, f"{device}, {str(chosen_dtype(device)).removeprefix('torch.')}, {os.cpu_count()} cores"
+    )
 
 
 def _encoders() -> Iterator[Finding]:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from animator.job import RenderJob
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
-Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw all moving schedules and the prompts.")]
+Plot = Annotated[
+    Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw all moving schedules and the prompts.")
+]
 
 
 def command(
@@ -62,7 +64,9 @@ def table(job: "RenderJob") -> list[dict[str, Any]]:
             row: dict[str, Any] = {"frame": params.index, "generated": params.index in starts, "seed": params.seed}
             row |= {name: round(float(values[params.index]), 6) for name, values in moving.items()}
             row["sampler"] = params.sampler
-            row["prompt"] = " + ".join(f"{weight:.2f} {text}" if weight != 1 else text for text, weight in params.prompt)
+            row["prompt"] = " + ".join(
+                f"{weight:.2f} {text}" if weight != 1 else text for text, weight in params.prompt
+            )
             rows.append(row | {"negative": params.negative})
     return rows
 
@@ -70,7 +74,9 @@ def table(job: "RenderJob") -> list[dict[str, Any]]:
 def summary(job: "RenderJob") -> dict[str, Any]:
     """The render in a few numbers."""
     project, last = job.project, job.steps[-1].frames[-1].index + 1
-    constant = {name: float(values[0]) for name, values in job.timeline.columns().items() if values.min() == values.max()}
+    constant = {
+        name: float(values[0]) for name, values in job.timeline.columns().items() if values.min() == values.max()
+    }
     return {
         "name": project.name,
         "size": list(project.size),
@@ -86,7 +92,10 @@ def summary(job: "RenderJob") -> dict[str, Any]:
 
 def _print(rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
     """Columns as wide as their widest entry; a star where a picture is generated."""
-    heads = ["frame", *(name for name in rows[0] if name not in ("frame", "generated", "sampler", "prompt", "negative"))]
+    heads = [
+        "frame",
+        *(name for name in rows[0] if name not in ("frame", "generated", "sampler", "prompt", "negative")),
+    ]
     lines = [[_cell(row, name) for name in heads] for row in rows]
     widths = [max(len(name), *(len(line[n]) for line in lines)) for n, name in enumerate(heads)]
     say("  ".join(name.rjust(width) for name, width in zip(heads, widths, strict=True)) + "  words")
@@ -97,7 +106,9 @@ def _print(rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
         say(f"{cells}  {words if words != before else '〃'}")
         before = words
     say(f"\n{facts['name']}: {facts['size'][0]}x{facts['size'][1]}, {facts['frames']} frames at {facts['fps']} fps")
-    say(f"{facts['generated']} pictures to generate (*), {facts['kept']} frames kept from before, {facts['to_make']} to make")
+    say(
+        f"{facts['generated']} pictures to generate (*), {facts['kept']} frames kept from before, {facts['to_make']} to make"
+    )
 
 
 def _cell(row: dict[str, Any], name: str) -> str:

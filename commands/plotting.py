@@ -34,7 +34,9 @@ def write_plot(job: "RenderJob", path: Path) -> None:
     try:
         figure.savefig(path, dpi=110)
     except (OSError, ValueError) as fault:
-        raise UserError(f"the plot cannot be written ({fault})", where=str(path), way_out="Give a .png, .svg or .pdf") from fault
+        raise UserError(
+            f"the plot cannot be written ({fault})", where=str(path), way_out="Give a .png, .svg or .pdf"
+        ) from fault
 
 
 def _words(job: "RenderJob", axis: object) -> None:

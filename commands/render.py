@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from animator.project import Project
     from core.devices import ModelPool
 
-Projects = Annotated[list[Path], typer.Argument(help="Project files, Deforum settings, or videos and frames made here.")]
+Projects = Annotated[
+    list[Path], typer.Argument(help="Project files, Deforum settings, or videos and frames made here.")
+]
 Frames = Annotated[str, typer.Option("--frames", metavar="A-B", help="Only these frames; the first is 0.")]
 Generator = Annotated[str, typer.Option(help="Generator in place of the project's; passthrough shows motion alone.")]
 Model = Annotated[str, typer.Option(help="Model in place of the project's: a name, a path, a hub id.")]
@@ -101,9 +103,14 @@ def parsed_span(text: str, frames: int) -> range | None:
         return None
     first, dash, last = text.partition("-")
     ends = (first.strip(), last.strip() if dash else first.strip())
-    if all(end.isdecimal() and len(end) < 10 for end in ends) and int(ends[0]) <= int(ends[1]) < frames:
+    if (
+        all(end.isascii() and end.isdecimal() and len(end) < 10 for end in ends)
+        and int(ends[0]) <= int(ends[1]) < frames
+    ):
         return range(int(ends[0]), int(ends[1]) + 1)
-    raise UserError(f"{text!r} is no span of frames", where="--frames", way_out=f"Write A-B with 0 <= A <= B <= {frames - 1}")
+    raise UserError(
+        f"{text!r} is no span of frames", where="--frames", way_out=f"Write A-B with 0 <= A <= B <= {frames - 1}"
+    )
 
 
 def render_all(jobs: "list[RenderJob]", *, fresh: bool) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from core.errors import DriftloopError
 
@@ -17,7 +17,8 @@ DONE, OURS, THEIRS, INTERRUPTED = 0, 1, 2, 130  # exit codes: done, our fault, t
 OutFolder = Annotated[Path, typer.Option("--out", "-o", help="Folder of the output; each project gets a folder in it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON.")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the project, as in camera.z=0.01.")
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the project, as in camera.z=0.01."),
 ]
 
 
@@ -41,17 +42,16 @@ def exit_code(act: Callable[[], object]) -> int:
     """Runs a command; what went wrong is printed and becomes a number."""
     try:
         result = act()
-    except click.exceptions.Exit as leave:
-        return leave.exit_code
-    except click.ClickException as fault:
+    except typer.Exit as leave:  # Ctrl-C comes as one, too
+        return _interrupted() if leave.exit_code == INTERRUPTED else leave.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
+    except TyperException as fault:
         fault.show()
         return THEIRS
     except DriftloopError as fault:
         print(f"error: {fault}", file=sys.stderr)
         return fault.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        print("\ninterrupted: finished frames are kept; give the same command again to go on", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output left; there is nobody to tell
         return DONE
@@ -60,3 +60,8 @@ def exit_code(act: Callable[[], object]) -> int:
         print("error: this is a fault in Driftloop, not in your project; please report it", file=sys.stderr)
         return OURS
     return result if isinstance(result, int) else DONE
+
+
+def _interrupted() -> int:
+    print("\ninterrupted: finished frames are kept; give the same command again to go on", file=sys.stderr)
+    return INTERRUPTED

@@ -119,7 +119,9 @@ class MissingLibrary(UserError):
 
     def __init__(self, feature: str, package: str, extra: str) -> None:
         """Args: feature: what the user asked for; extra: the install extra that brings the package."""
-        super().__init__(f"{feature} needs the package {package}", way_out=f"Install it with: pip install 'driftloop[{extra}]'")
+        super().__init__(
+            f"{feature} needs the package {package}", way_out=f"Install it with: pip install 'driftloop[{extra}]'"
+        )
 
 
 class BrokenPicture(DriftloopError):

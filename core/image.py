@@ -51,7 +51,9 @@ class Size(NamedTuple):
             size = cls(int(width), int(height))
             if 0 < min(size) and max(size) <= LARGEST_SIDE:
                 return size
-        raise UserError(f"{text!r} is no size", way_out=f"Write WIDTHxHEIGHT, as in 512x288, each from 1 to {LARGEST_SIDE}")
+        raise UserError(
+            f"{text!r} is no size", way_out=f"Write WIDTHxHEIGHT, as in 512x288, each from 1 to {LARGEST_SIDE}"
+        )
 
     def __str__(self) -> str:
         """`640x360`."""

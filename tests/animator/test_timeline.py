@@ -44,7 +44,9 @@ def test_a_scheduled_seed_of_minus_one_is_drawn_for_that_frame():
 
 
 def test_the_timeline_is_a_function_of_the_index():
-    project = Project(frames=20, prompts={"0": "a", "10": "b"}, camera={"x": "0:(t/10)", "fov": 50}, sampling={"cfg": "0:(1),19:(20)"})
+    project = Project(
+        frames=20, prompts={"0": "a", "10": "b"}, camera={"x": "0:(t/10)", "fov": 50}, sampling={"cfg": "0:(1),19:(20)"}
+    )
     timeline = Timeline(project)
     assert len(timeline) == len(list(timeline)) == 20
     assert timeline[7] == timeline[5:9][2]

@@ -149,7 +149,7 @@ def test_interrupting_loses_nothing_and_says_how_to_go_on(tiny, tmp_path, capsys
     whole = tmp_path / "whole"
     run("render", tiny, "-o", whole)
     calls = []
-    original = noise.NoiseGenerator.generate if hasattr(noise, "NoiseGenerator") else None
+
     kind = type(noise.build(noise.Options(), None))
     original = kind.generate
 
@@ -183,7 +183,9 @@ def test_killed_and_started_again_gives_the_same_bytes(tmp_path):
     assert run("render", path, "-o", tmp_path / "cut") == 0
     assert run("render", path, "-o", tmp_path / "whole") == 0
     assert frames_in(tmp_path / "cut" / "tiny") == frames_in(tmp_path / "whole" / "tiny")
-    assert (tmp_path / "cut" / "tiny" / "tiny.mp4").read_bytes() == (tmp_path / "whole" / "tiny" / "tiny.mp4").read_bytes()
+    assert (tmp_path / "cut" / "tiny" / "tiny.mp4").read_bytes() == (
+        tmp_path / "whole" / "tiny" / "tiny.mp4"
+    ).read_bytes()
 
 
 def test_listing_and_planning_need_no_torch(tiny):

@@ -97,7 +97,10 @@ def test_listing_a_registry_imports_no_entry():
 
 
 def test_messages_say_where_what_and_the_way_out():
-    assert str(UserError("no such file", where="a.json", way_out="Check the path")) == "a.json: no such file. Check the path"
+    assert (
+        str(UserError("no such file", where="a.json", way_out="Check the path"))
+        == "a.json: no such file. Check the path"
+    )
     faults = [Fault("fps", "0 is not above 0", "Give 24"), Fault("size", "is missing")]
     text = str(ProjectError("a.json", faults))
     assert text.splitlines() == ["a.json: 2 faults", "  fps: 0 is not above 0. Give 24", "  size: is missing"]
