@@ -61,10 +61,7 @@ def test_formulas_in_back_quotes_become_numbers(text, expected):
 
 def test_formulas_know_the_frame_the_seed_and_further_series():
     values = [0.0, 0.25, 0.5]
-    shown = [
-        prompt_at("`i` `s` `beat`", frame, 3, seed=9, names={"beat": np.array(values)})
-        for frame in range(3)
-    ]
+    shown = [prompt_at("`i` `s` `beat`", frame, 3, seed=9, names={"beat": np.array(values)}) for frame in range(3)]
     assert shown == ["0 9 0.0", "1 9 0.25", "2 9 0.5"]
 
 
