@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMAT = 1  # the version of the file format that this program reads
 LONGEST_NAME = 100  # characters
 EXPORTERS = Registry("exporter", "media.exporters")
+WILDCARDS = frozenset("*?[%")
 _NAME = re.compile(r"[\w(][\w \-.()]*")
 _WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth")
 
@@ -94,8 +95,14 @@ def _file_faults(project: "Project", folder: Path) -> Iterator[Fault]:
         elif not Path(text).expanduser().is_absolute() and ".." in Path(text).parts:
             way_out = "Write the full path, or put the file beside the project"
             yield Fault(field, f"{shown(text)} leads out of the project's folder", way_out)
-        elif not _exists(folder / Path(text).expanduser()):
+        elif not _exists(_fixed(folder / Path(text).expanduser())):
             yield Fault(field, f"no such file: {shown(str(folder / text))}", "Paths start at the project file's folder")
+
+
+def _fixed(path: Path) -> Path:
+    """The folder that a pattern (`depth/*.exr`, `depth/%04d.png`) looks into; a path that is none stays."""
+    first = next((n for n, part in enumerate(path.parts) if set(part) & WILDCARDS), None)
+    return path if first is None or _exists(path) else Path(*path.parts[:first])
 
 
 def _exists(path: Path) -> bool:

@@ -1,8 +1,12 @@
 """What the fields of a project are: keyframable names, ranges, types that JSON lacks, comments that describe them."""
 
+import ast
 import dataclasses
 import inspect
+import io
 import re
+import textwrap
+import tokenize
 from dataclasses import MISSING, dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -89,7 +93,7 @@ def keyframable(section: str) -> dict[str, Keyframable]:
     """The numbers of one of SECTIONS, by name."""
     return {
         field.name: Keyframable(
-            field.name, field.default, SPANS.get(f"{section}.{field.name}", ANY), comments(kind).get(field.name, "")
+            field.name, field.default, SPANS.get(f"{section}.{field.name}", ANY), comments(kind)[field.name]
         )
         for kind in SECTIONS[section]
         for field in dataclasses.fields(kind)
@@ -100,12 +104,21 @@ def keyframable(section: str) -> dict[str, Keyframable]:
 @cache
 def comments(kind: type) -> dict[str, str]:
     """What stands behind each field of a dataclass in its source: the one description of it there is."""
-    found: dict[str, str] = {}
-    for line in inspect.getsource(kind).splitlines():
-        match = re.fullmatch(r"    (\w+): .*?  # (.+)", line)
-        if match:
-            found[match[1]] = match[2]
-    return found
+    source = textwrap.dedent(inspect.getsource(kind))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    notes = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+    [body] = ast.parse(source).body
+    assert isinstance(body, ast.ClassDef)
+    return {
+        statement.target.id: " ".join(notes[line] for line in _lines(statement) if line in notes)
+        for statement in body.body
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    }
+
+
+def _lines(statement: ast.stmt) -> range:
+    """The lines a statement stands on."""
+    return range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
 
 
 def _frames_per_second(value: Any) -> Fraction:

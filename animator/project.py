@@ -99,9 +99,7 @@ class Project:
     depth: DepthRules = DepthRules()
     sampler: str = "Euler a"  # a name, or the text of a schedule: 0:("Euler a"), 30:("DDIM")
     sampling: Mapping[str, Number] = field(default_factory=dict)  # fields of Sampling
-    cadence: Annotated[int, Field(ge=1, le=1000)] = (
-        1  # frames from one generated picture to the next; those between are moved and blended
-    )
+    cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next; others are moved
     color: CoherenceRules = CoherenceRules()
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
     export: tuple[Export, ...] = (Export(),)  # files to make of the frames; [] makes frames only

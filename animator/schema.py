@@ -48,7 +48,7 @@ def _object(part: Mapping[str, Any], kind: type) -> dict[str, Any]:
     properties: dict[str, Any] = {}
     for name, entry in part["properties"].items():
         inner = dataclass_in(hints[name])
-        description = told.get(name) or _headline(inner)
+        description = told[name] or _headline(inner)
         bare = {key: value for key, value in entry.items() if key != "title"}
         properties[name] = {"description": description} | bare | _names(kind, name)
     whole = {"type": "object", "description": _headline(kind), "properties": properties, "additionalProperties": False}
