@@ -24,7 +24,7 @@ from motion.camera import CameraMove, Lens
 SMALLEST_SIDE, LARGEST_SIDE, SIDE_STEP = 16, 8192, 8  # pixels; models draw in cells of 8
 FASTEST = 240  # frames per second
 
-_FRACTION = re.compile(r"\d{1,6}(\.\d{1,6})?|\d{1,7}/\d{1,7}")
+_FRACTION = re.compile(r"\d{1,3}(\.\d{1,6})?|\d{1,7}/\d{1,7}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from animator.project import Project
 
+FPS_DIGITS = 6  # behind the point of a frame rate; what has more is written as a fraction
 EMBEDDED_KEY = "driftloop"  # names the project in PNG text chunks and video metadata
 FIRST_FRAME = "first"  # in color.reference: no file, but the first frame
 
@@ -74,5 +75,5 @@ def _plain_fraction(value: Fraction) -> int | float | str:
     """24, 12.5 or "30000/1001": the first that says it exactly."""
     if value.denominator == 1:
         return value.numerator
-    decimal = float(value)
-    return decimal if Fraction(str(decimal)) == value else f"{value.numerator}/{value.denominator}"
+    has_few_digits = (value * 10**FPS_DIGITS).denominator == 1
+    return float(value) if has_few_digits else f"{value.numerator}/{value.denominator}"
