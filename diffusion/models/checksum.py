@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 REMEMBERED = "checksums.json"
+WORTH_IT = 1 << 20  # bytes; smaller files are read each time
 
 
 def checksum(files: Iterable[Path]) -> str:
@@ -17,8 +18,10 @@ def checksum(files: Iterable[Path]) -> str:
 
 
 def _of_file(path: Path) -> str:
-    """A file's SHA-256, remembered by path, size and time of change."""
+    """A file's SHA-256; that of a large one is remembered by path, size and time of change."""
     status = path.stat()
+    if status.st_size < WORTH_IT:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
     store = _cache_folder() / REMEMBERED
     known = _remembered(store)

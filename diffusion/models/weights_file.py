@@ -1,6 +1,7 @@
 """WeightsFile: one file of tensors, opened without running or reading more of it than is asked for."""
 
 import pickle
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -84,11 +85,11 @@ def _unpickled(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as fault:
         raise WeightsError(
-            f"the pickle wants more than tensors ({_reason(fault)})",
+            f"the pickle wants more than tensors ({_unwanted(fault)})",
             where=str(path),
             way_out="It may run code when loaded. Get the model as .safetensors from a source you trust",
         ) from fault
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, IndexError) as fault:
+    except Exception as fault:  # a damaged pickle fails with whatever its last instruction led to
         raise _damaged(path, fault) from fault
 
 
@@ -101,6 +102,7 @@ def _harmless() -> list[Any]:
     return [
         (_Ignored, "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint"),
         (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),  # type: ignore[attr-defined]
+        (np._core.multiarray.scalar, "numpy._core.multiarray.scalar"),  # type: ignore[attr-defined]
         np.dtype,
         *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8", "?")),
     ]
@@ -113,6 +115,12 @@ def _damaged(path: Path, fault: Exception) -> WeightsError:
         where=str(path),
         way_out="The file may be cut off or of another kind: compare its size with the source's, or get it again",
     )
+
+
+def _unwanted(fault: pickle.UnpicklingError) -> str:
+    """What a refused pickle asked for, without the library's advice to load it all the same."""
+    named = re.search(r"GLOBAL (\S+)", str(fault))
+    return named[1] if named else "instructions that are not allowed"
 
 
 def _reason(fault: Exception) -> str:
