@@ -120,9 +120,9 @@ def _model_faults(project: "Project") -> Iterator[Fault]:
     ):
         return
     is_hub_id = name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.lower().endswith(_WEIGHTS)
-    places = [Path(name).expanduser(), *(folder / name for folder in model_folders())]
-    places += [place.with_name(f"{place.name}{ending}") for place in places[1:] for ending in _WEIGHTS[:2]]
+    endings = ("",) if name.lower().endswith(_WEIGHTS) else ("", *_WEIGHTS[:2])
+    places = [Path(name).expanduser(), *(folder / f"{name}{end}" for folder in model_folders() for end in endings)]
     if is_hub_id or any(_exists(place) for place in places):
         return
-    looked = ", ".join(str(place) for place in places[:3])
+    looked = ", ".join(str(place) for place in places)
     yield Fault("model", f"no model {shown(name)}; looked at {looked}", "Give a name, a path or a hub id (owner/name)")

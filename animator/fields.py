@@ -34,12 +34,12 @@ class Span:
     low: float
     high: float
     open: bool = False  # whether the ends themselves are left out
-    zero: bool = True  # whether 0 is allowed
+    gap: float = 0.0  # numbers nearer to 0 than this are left out
 
     def __contains__(self, value: float) -> bool:
         """Whether the value is allowed; NaN never is."""
         inside = self.low < value < self.high if self.open else self.low <= value <= self.high
-        return inside and (self.zero or value != 0)
+        return inside and abs(value) >= self.gap
 
     def __str__(self) -> str:
         """`0 .. 1`, as messages and tables show it."""
@@ -47,15 +47,15 @@ class Span:
             return f"any number up to {self.high:,.0f}"
         low, high = (f"{end:.0f}" if end.is_integer() else f"{end:g}" for end in (float(self.low), float(self.high)))
         between = f"between {low} and {high}" if self.open else f"{low} .. {high}"
-        return between if self.zero else f"{between}, not 0"
+        return f"{between}, not nearer to 0 than {self.gap:g}" if self.gap else between
 
 
 ANY = Span(-1e6, 1e6)
 SPANS = {
     "camera.zoom": Span(0, 100, open=True),
     "camera.flip_view": Span(0, 180, open=True),
-    "camera.fov": Span(-180, 180, open=True, zero=False),
-    "camera.aspect": Span(-100, 100, open=True, zero=False),
+    "camera.fov": Span(-180, 180, gap=0.1),
+    "camera.aspect": Span(-100, 100, gap=0.01),
     "sampling.steps": Span(1, 1000),
     "sampling.cfg": Span(0, 100),
     "sampling.denoise": Span(0, 1),
@@ -70,6 +70,8 @@ SPANS = {
     "coherence.sharpen_sigma": Span(-100, 100),
     "coherence.sharpen_threshold": Span(0, 255),
 }
+
+PINHOLE_SPANS = {"camera.fov": Span(0.1, 179)}  # narrower ones in `true` geometry
 
 SECTIONS: dict[str, tuple[type, ...]] = {
     "camera": (CameraMove, Lens),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.fields import SECTIONS, Span, keyframable
+from animator.fields import PINHOLE_SPANS, SECTIONS, Span, keyframable
 from core.errors import Fault, ProjectError, ScheduleError, UnknownName
 from core.seeds import SEED_RANGE
 from diffusion.sampling.names import resolve
@@ -22,9 +22,11 @@ SEEDS = Span(-1, SEED_RANGE - 1)
 def schedule_faults(project: "Project") -> Iterator[Fault]:
     """Faults of camera, sampling, coherence, seeds, sampler names and prompts, in this order."""
     frames, seed = project.frames, max(project.seed, 0)
+    narrower = PINHOLE_SPANS if project.warp.geometry == "true" else {}
     for section in SECTIONS:
         for name, given in getattr(project, section).items():
-            yield from _number_faults(f"{section}.{name}", given, keyframable(section)[name].span, frames, seed)
+            field = f"{section}.{name}"
+            yield from _number_faults(field, given, narrower.get(field, keyframable(section)[name].span), frames, seed)
     if project.seeds.behavior == "schedule":
         yield from _number_faults("seeds.schedule", project.seeds.schedule, SEEDS, frames, seed)
     yield from _sampler_faults(project.sampler, frames, seed)
@@ -53,7 +55,7 @@ def _number_faults(field: str, given: float | str, span: Span, frames: int, seed
 def _inside(values: NDArray[np.float64], span: Span) -> NDArray[np.bool_]:
     """Which values the span holds."""
     low, high = (values > span.low, values < span.high) if span.open else (values >= span.low, values <= span.high)
-    return np.asarray(low & high & (span.zero | (values != 0)))
+    return np.asarray(low & high & (np.abs(values) >= span.gap))
 
 
 def _sampler_faults(text: str, frames: int, seed: int) -> Iterator[Fault]:

@@ -1,6 +1,5 @@
 """Project: what the user wrote, validated and frozen; how it is read, written, and made smaller for a preview."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -16,7 +15,7 @@ from animator.coherence import CoherenceRules
 from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
 from animator.importers import Imported, deforum
 from animator.jsontext import LARGEST_FILE, parsed
-from animator.serialize import EMBEDDED_KEY, to_json
+from animator.serialize import EMBEDDED_KEY, laid_out, to_json
 from animator.shape import UnknownKey, is_text, is_told, shaped, unknown_keys
 from core.errors import Fault, ProjectError, UserError
 from core.image import Size
@@ -175,7 +174,7 @@ def with_settings(project: Project, changes: Sequence[str], folder: Path = Path(
 
 def to_text(project: Project) -> str:
     """The project as the text of a file: canonical, complete, equal when read back."""
-    return json.dumps(to_json(project), ensure_ascii=False, indent=2) + "\n"
+    return laid_out(to_json(project)) + "\n"
 
 
 def save(project: Project, path: Path) -> None:

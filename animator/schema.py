@@ -83,6 +83,6 @@ def _number(number: Keyframable) -> dict[str, Any]:
     span = number.span
     ends = ("exclusiveMinimum", "exclusiveMaximum") if span.open else ("minimum", "maximum")
     numeric: dict[str, Any] = {"type": "number", ends[0]: span.low, ends[1]: span.high}
-    if not span.zero:
-        numeric |= {"not": {"const": 0}}
+    if span.gap:
+        numeric |= {"not": {"exclusiveMinimum": -span.gap, "exclusiveMaximum": span.gap}}
     return {"description": number.comment, "anyOf": [numeric, {"type": "string"}], "default": number.default}

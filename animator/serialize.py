@@ -1,6 +1,7 @@
 """Projects back to JSON: canonical, complete, and read back equal."""
 
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from animator.project import Project
 
 FPS_DIGITS = 6  # behind the point of a frame rate; what has more is written as a fraction
+LINE = 110  # characters
 EMBEDDED_KEY = "driftloop"  # names the project in PNG text chunks and video metadata
 FIRST_FRAME = "first"  # in color.reference: no file, but the first frame
 
@@ -20,6 +22,18 @@ def to_json(project: "Project") -> dict[str, Any]:
     data = _plain(project)
     assert isinstance(data, dict)
     return data
+
+
+def laid_out(value: Any, margin: int = 0) -> str:
+    """JSON text for people: what fits on a line stands on one, the rest is indented."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not value or not isinstance(value, dict | list) or (margin and margin + len(line) <= LINE):
+        return line
+    inner, outer = "\n" + " " * (margin + 2), "\n" + " " * margin
+    if isinstance(value, list):
+        return f"[{inner}{f',{inner}'.join(laid_out(item, margin + 2) for item in value)}{outer}]"
+    entries = (f"{json.dumps(key, ensure_ascii=False)}: {laid_out(item, margin + 2)}" for key, item in value.items())
+    return f"{{{inner}{f',{inner}'.join(entries)}{outer}}}"
 
 
 def relocated(project: "Project", source: Path, target: Path) -> "Project":

@@ -28,6 +28,7 @@ from core.errors import ProjectError
 from core.image import Size
 from media.stills import write_png
 
+EXAMPLES = Path(__file__).parents[2] / "projects"
 SIMPLE = Project(name="simple", generator="noise", frames=10, prompts={"0": "a cat"}, export=())
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="`\0"), max_size=40)
@@ -191,3 +192,8 @@ def test_every_keyframable_number_is_taken_at_its_default():
     given = {section: {name: number.default for name, number in keyframable(section).items()} for section in SECTIONS}
     project = parse(to_json(SIMPLE) | given, "x").project
     assert project.camera["zoom"] == 1 and len(project.sampling) == len(keyframable("sampling"))
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.*")), ids=lambda path: path.name)
+def test_every_example_loads(path):
+    assert load(path).project.frames > 0

@@ -55,7 +55,13 @@ def test_the_defaults_in_the_schema_make_the_default_project():
 def test_the_ends_of_every_range_are_what_the_check_allows(section):
     for number in keyframable(section).values():
         for value in (number.span.low, number.span.high):
-            data = {"generator": "noise", "export": [], "prompts": {"0": "a"}, section: {number.name: value}}
+            data = {
+                "generator": "noise",
+                "export": [],
+                "prompts": {"0": "a"},
+                "warp": {"geometry": "deforum"},
+                section: {number.name: value},
+            }
             try:
                 parse(data, "x")
                 assert value in number.span
