@@ -42,8 +42,6 @@ def exit_code(act: Callable[[], object]) -> int:
     """Runs a command; what went wrong is printed and becomes a number."""
     try:
         result = act()
-    except typer.Exit as leave:  # Ctrl-C comes as one, too
-        return _interrupted() if leave.exit_code == INTERRUPTED else leave.exit_code
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except TyperException as fault:
@@ -59,6 +57,8 @@ def exit_code(act: Callable[[], object]) -> int:
         traceback.print_exc()
         print("error: this is a fault in Driftloop, not in your project; please report it", file=sys.stderr)
         return OURS
+    if result == INTERRUPTED:  # what typer makes of Ctrl-C
+        return _interrupted()
     return result if isinstance(result, int) else DONE
 
 
