@@ -48,17 +48,18 @@ class Brief:
         return np.random.default_rng(derive(self.layout, self.subject, purpose))
 
 
-def brief(seed: int, subject: str | None = None) -> Brief:
+def brief(seed: int, subject: str | None = None, layouts: int = LAYOUTS) -> Brief:
     """A random brief.
 
     Args:
         seed: the same seed gives the same brief.
         subject: one of SUBJECTS; drawn when not given.
+        layouts: how many of the LAYOUTS are used; fewer are learned sooner.
     """
     draw = np.random.default_rng(derive(seed, "brief"))
     chosen = SUBJECTS[draw.integers(len(SUBJECTS))]
     subject = subject or chosen
-    layout = int(draw.integers(LAYOUTS))
+    layout = int(draw.integers(layouts))
     time = tuple(TIMES)[draw.integers(len(TIMES))]
     palette = tuple(PALETTES)[draw.integers(len(PALETTES))]
     coloured = draw.random() < (0.5 if subject in LANDSCAPES else 0.85)

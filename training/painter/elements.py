@@ -61,7 +61,7 @@ def light_place(brief: Brief) -> float | None:
     return place if {"sun", "moon"} & set(brief.lights) else None
 
 
-def stars(draw: np.random.Generator, horizon: float = 2.0, density: float = 1.0) -> Layer:
+def stars(draw: np.random.Generator, horizon: float = 2.0, density: float = 1.0, plane: Plane = SKY) -> Layer:
     """Stars that fade towards the row `horizon`."""
     start = draw.uniform(0, 1, 2).astype(np.float32)
 
@@ -69,7 +69,7 @@ def stars(draw: np.random.Generator, horizon: float = 2.0, density: float = 1.0)
         light = lookup(_star_tile(), look.u * np.float32(0.5) + start[0], look.v * np.float32(0.5) + start[1])
         return Paint(_STAR, np.clip(light * density, 0, 1) * smoothstep(horizon * 1.05, horizon * 0.5, look.v))
 
-    return Layer(SKY, paint, solid=False)
+    return Layer(plane, paint, solid=False)
 
 
 def _disc(

@@ -4,11 +4,13 @@ import numpy as np
 
 from training.painter.briefs import Brief
 from training.painter.colours import PALETTES, Colour, mixed, ramp, rgb, shaded, smoothstep
-from training.painter.elements import SKY, stars
+from training.painter.elements import stars
 from training.painter.noise import field, lookup, tile
 from training.painter.theatre import Layer, Look, Paint, Plane
 
 _SPACE = rgb("05050e")
+_BEHIND = Plane.upright(12.0)  # not as far as a sky, so that a camera moving through space sees it move
+_MATTER = Plane.upright(6.0)
 _OWN = ("blue", "pink", "purple", "teal", "orange", "blue")  # palettes of the layouts when none is asked for
 
 
@@ -16,10 +18,10 @@ def layers(brief: Brief) -> tuple[Layer, ...]:
     """A spiral or a nebula with its stars; a planet when the layout has one."""
     palette = PALETTES[brief.palette or _OWN[brief.layout]]
     draw = brief.draw("stars")
-    space = Layer(SKY, lambda look: Paint(_SPACE, 1.0))
+    space = Layer(_BEHIND, lambda look: Paint(_SPACE, 1.0))
     if "spiral" in brief.extras:
-        return space, stars(draw, density=0.8), _spiral(brief, palette)
-    found = [space, _nebula(brief, palette), stars(draw, density=0.9)]
+        return space, stars(draw, density=0.8, plane=_BEHIND), _spiral(brief, palette)
+    found = [space, _nebula(brief, palette), stars(draw, density=0.9, plane=_BEHIND)]
     return (*found, _planet(brief, palette)) if "planet" in brief.extras else tuple(found)
 
 
@@ -55,7 +57,7 @@ def _spiral(brief: Brief, palette: tuple[Colour, ...]) -> Layer:
         colour = mixed(colour, rgb("fff4d6") * 0.6 + palette[-1] * 0.4, core)
         return Paint(colour, np.maximum(np.maximum(arm, haze), core))
 
-    return Layer(SKY, paint, solid=False)
+    return Layer(_MATTER, paint)
 
 
 def _nebula(brief: Brief, palette: tuple[Colour, ...]) -> Layer:
@@ -76,7 +78,7 @@ def _nebula(brief: Brief, palette: tuple[Colour, ...]) -> Layer:
         colour = ramp(body * 0.95 + (hue(look.u, look.v) - 0.5) * 0.6 + 0.05, palette)
         return Paint(colour, bright)
 
-    return Layer(SKY, paint, drift=(0.004, 0.0), solid=False)
+    return Layer(_MATTER, paint, drift=(0.004, 0.0))
 
 
 def _planet(brief: Brief, palette: tuple[Colour, ...]) -> Layer:
@@ -92,4 +94,4 @@ def _planet(brief: Brief, palette: tuple[Colour, ...]) -> Layer:
         light = np.clip(0.12 + 1.1 * smoothstep(0.9, -1.0, (x + y) * np.float32(0.7 / size)), 0, 1)
         return Paint(shaded(ramp(bands(look.u, look.v), (palette[1], palette[-2], palette[-1])), light), cover)
 
-    return Layer(Plane.upright(5.0), paint, drift=(0.01, 0.0))
+    return Layer(Plane.upright(2.5), paint, drift=(0.01, 0.0))

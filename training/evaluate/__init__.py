@@ -1,0 +1,1 @@
+"""Gates of the embedded models: python -m training.evaluate {pictures,depth}."""

@@ -1,0 +1,1 @@
+"""Trainers of the embedded model: python -m training.mini {data,vae,unet,depth}."""

@@ -1,0 +1,65 @@
+"""Commands: python -m training.mini {data,vae,unet,export,depth} --help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import torch
+import typer
+
+from training.mini import data, depth, unet, vae
+
+app = typer.Typer(
+    add_completion=False,
+    help="Trains the embedded model. Runs are kept outside the repository and go on where they stopped.",
+)
+Run = Annotated[Path, typer.Option(help="folder of the run: checkpoint, log, sheets")]
+Model = Annotated[Path, typer.Option(help="model folder to start from")]
+Minutes = Annotated[float, typer.Option(help="whole budget, over all resumptions")]
+MINI = Path("models/mini")
+
+
+@app.callback()
+def one_thread() -> None:
+    """Every process computes in one thread: measured far faster than several threads beside other work."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+@app.command("data")
+def make_data(folder: Path, model: Model = MINI, first: int = 0, count: int = 8, layouts: int = 3) -> None:
+    """Paints scenes and caches their latents in FOLDER."""
+    for file in data.cache(data.DataPlan(model, folder, first, count, layouts)):
+        print(file)
+
+
+@app.command("vae")
+def train_vae(
+    run: Run, minutes: Minutes, model: Model = MINI, decoder_only: bool = True, from_pca: bool = False
+) -> None:
+    """Trains the autoencoder; only its decoder unless told otherwise, so that the UNet stays right."""
+    print(vae.train(vae.VaePlan(model, run, minutes, decoder_only=decoder_only, from_pca=from_pca)))
+
+
+@app.command("unet")
+def train_unet(
+    folder: Path, run: Run, minutes: Minutes, model: Model = MINI, processes: int = 2, peak: float = 6e-4
+) -> None:
+    """Trains UNet and text encoder on the latents in FOLDER."""
+    unet.train(unet.UNetPlan(model, folder, run, minutes, processes, peak=peak))
+
+
+@app.command("export")
+def write_unet(run: Run, folder: Path, model: Model = MINI) -> None:
+    """Writes a run's averaged UNet and text encoder into the model folder FOLDER, as float16."""
+    unet.export(run, model, folder)
+
+
+@app.command("depth")
+def train_depth(run: Run, minutes: Minutes) -> None:
+    """Trains the depth model."""
+    print(depth.train(depth.DepthPlan(run, minutes)))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,114 @@
+"""Pictures drawn by the model in training: for sample sheets and gates."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.image import Image, Size, to_image
+from training.mini.model import MiniModel
+
+NATIVE = Size(256, 256)
+SHEET_PROMPTS = (
+    "mountains at sunset",
+    "ocean at night with moon",
+    "desert dunes at sunrise, sun",
+    "green forest at day",
+    "city skyline at night",
+    "a spiral galaxy, blue",
+    "a pink flower",
+    "clouds at day",
+    "abstract waves, teal",
+    "red mountains at day",
+    "purple ocean at sunset",
+    "orange city at sunrise",
+)
+
+
+@torch.inference_mode()
+def drawn(
+    model: MiniModel,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    size: Size = NATIVE,
+    steps: int = 14,
+    guidance: float = 4.0,
+) -> list[Image]:
+    """One picture a prompt, from noise."""
+    factor = 2 ** (len(model.autoencoder.config.block_out_channels) - 1)
+    cells = (model.autoencoder.config.latent_channels, size.height // factor, size.width // factor)
+    noise = torch.stack([torch.randn(cells, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+    model.scheduler.set_timesteps(steps)
+    return _decoded(model, _denoised(model, noise * model.scheduler.init_noise_sigma, prompts, guidance, skipped=0))
+
+
+@torch.inference_mode()
+def redrawn(
+    model: MiniModel,
+    images: Sequence[Image],
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    strength: float,
+    steps: int = 14,
+) -> list[Image]:
+    """Each picture drawn anew from itself with noise; strength 0..1 is the share of the steps that is done."""
+    latents = encoded(model, images)
+    noise = torch.stack(
+        [torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    )
+    model.scheduler.set_timesteps(steps)
+    skipped = steps - max(1, round(steps * strength))
+    start = model.scheduler.timesteps[skipped : skipped + 1].repeat(len(images))
+    model.scheduler.set_begin_index(skipped)
+    noisy = model.scheduler.add_noise(latents, noise, start)
+    return _decoded(model, _denoised(model, noisy, prompts, 4.0, skipped=skipped))
+
+
+@torch.inference_mode()
+def encoded(model: MiniModel, images: Sequence[Image]) -> Tensor:
+    """Latents N x C x h x w of uint8 pictures of one size."""
+    return torch.cat([model.autoencoder.encode(as_tensor(images[k : k + 8])).latents for k in range(0, len(images), 8)])
+
+
+def as_tensor(images: Sequence[Image]) -> Tensor:
+    """uint8 pictures of one size as float N x 3 x H x W in -1..1."""
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+
+
+def _denoised(model: MiniModel, latents: Tensor, prompts: Sequence[str], guidance: float, *, skipped: int) -> Tensor:
+    """The scheduler's steps from `skipped` on, with classifier-free guidance."""
+    told = model.text(model.tokens(prompts)).last_hidden_state
+    untold = model.text(model.tokens([""] * len(prompts))).last_hidden_state
+    model.scheduler.set_begin_index(skipped)
+    for step in model.scheduler.timesteps[skipped:]:
+        given = model.unet(torch.cat([latents, latents]), step, torch.cat([untold, told])).sample
+        free, bound = given.chunk(2)
+        latents = model.scheduler.step(free + guidance * (bound - free), step, latents).prev_sample
+    return latents
+
+
+def _decoded(model: MiniModel, latents: Tensor) -> list[Image]:
+    """Latents as uint8 pictures."""
+    pictures = torch.cat([model.autoencoder.decode(part).sample for part in torch.split(latents, 8)])
+    return [to_image(np.clip(picture.permute(1, 2, 0).numpy() / 2 + 0.5, 0, 1)) for picture in pictures]
+
+
+def sheet(rows: Sequence[Sequence[Image]], titles: Sequence[str]) -> Image:
+    """Rows of pictures of one size, each under its title."""
+    strips = []
+    for row, title in zip(rows, titles, strict=True):
+        pictures = np.hstack(list(row))
+        label = np.full((16, pictures.shape[1], 3), 255, np.uint8)
+        cv2.putText(label, title, (3, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1, cv2.LINE_AA)
+        strips += [label, pictures]
+    return np.vstack(strips)
+
+
+def write_sheet(path: Path, image: Image) -> None:
+    """The sheet as a picture file; the ending of the name chooses the format."""
+    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
