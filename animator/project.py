@@ -22,6 +22,7 @@ from core.image import Size
 from core.seeds import SEED_RANGE
 from motion.camera import Border, Geometry, Resampling
 
+SQUARE = Size(512, 512)
 Number = float | str  # a keyframable number: a constant, or the text of a schedule
 
 SeedBehavior = Literal["iter", "fixed", "random", "ladder", "alternate", "schedule"]
@@ -80,7 +81,7 @@ class Project:
 
     format: int = FORMAT  # version of the file format
     name: str = "untitled"  # of the output folder and files: letters, digits, space and - _ . ( )
-    size: FrameSize = Size(512, 512)  # [width, height] in pixels, each from 16 to 8192 and a multiple of 8
+    size: FrameSize = SQUARE  # [width, height] in pixels, each from 16 to 8192 and a multiple of 8
     fps: FrameRate = Fraction(15)  # frames per second, above 0, at most 240; 24, 29.97 or "30000/1001"
     frames: Annotated[int, Field(ge=1, le=1_000_000)] = 120  # how many there are
     seed: Annotated[int, Field(ge=-1, lt=SEED_RANGE)] = 0  # -1: drawn at the first render and kept in the output folder
@@ -99,7 +100,7 @@ class Project:
     sampler: str = "Euler a"  # a name, or the text of a schedule: 0:("Euler a"), 30:("DDIM")
     sampling: Mapping[str, Number] = field(default_factory=dict)  # fields of Sampling
     cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next; others are moved
-    color: CoherenceRules = CoherenceRules()
+    color: CoherenceRules = field(default_factory=CoherenceRules)
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
     export: tuple[Export, ...] = (Export(),)  # files to make of the frames; [] makes frames only
 
