@@ -150,7 +150,8 @@ def parse(
     """
     if not isinstance(data, dict):
         raise ProjectError(source, [Fault("", "this is JSON, but no object", "A project is one object: {…}")])
-    imported = deforum.converted(data, name) if deforum.is_settings(data) else Imported(data)
+    is_native = not deforum.is_settings(data, Project.__dataclass_fields__)
+    imported = Imported(data) if is_native else deforum.converted(data, name)
     data, mistakes = changed(imported.data, changes, partial(is_text, kind=Project))
     data = {"name": default_name(name), **data}
     project, misshapen = shaped(data, Project)

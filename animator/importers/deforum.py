@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from animator.importers import Imported
@@ -29,13 +29,20 @@ REPLACED: Mapping[str, Mapping[Any, Any]] = {
     "fill": {"original": 1},
     **{f"cn_{unit}_resize_mode": _FITS for unit in range(1, UNITS + 1)},
 }  # values of older versions
-NATIVE_TOO = ("fps", "seed", "prompts", "sampler", "size", "frames", "mode", "name")
 WHOLE = ("diffusion_cadence", "diffusion_redo", "max_frames", "W", "H", "steps", "seed", "seed_iter_N")
 
 
-def is_settings(data: Mapping[str, Any]) -> bool:
-    """Whether an object is a Deforum settings file: it has keys of its own and none that only a native project has."""
-    return "format" not in data and any(key in KEYS or key in RENAMED for key in data if key not in NATIVE_TOO)
+def is_settings(data: Mapping[str, Any], native: Collection[str]) -> bool:
+    """Whether an object is a Deforum settings file: more of its keys are Deforum's alone than a native project's alone.
+
+    Args:
+        data: the JSON object.
+        native: the fields of a native project.
+    """
+    known = KEYS.keys() | RENAMED.keys()
+    return sum(key in known and key not in native for key in data) > sum(
+        key in native and key not in known for key in data
+    )
 
 
 def converted(given: Mapping[str, Any], name: str) -> Imported:
@@ -62,7 +69,7 @@ def modernized(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Settings under today's names and values, and what was done to them; keys nobody knows are left out."""
     modern: dict[str, Any] = {}
     notes: list[str] = []
-    for old, value in given.items():
+    for old, value in sorted(given.items(), key=lambda item: item[0] in RENAMED):  # an old name goes before its new one
         key = RENAMED.get(old, old)
         modern[key] = _modern_value(key, value)
         if key != old or (modern[key] != value and key not in WHOLE):

@@ -7,7 +7,7 @@ import pytest
 
 from animator.importers.deforum import converted, is_settings
 from animator.importers.deforum_keys import KEYS, NO_DEFAULT, UNIT
-from animator.project import load, parse, to_text
+from animator.project import Project, load, parse, to_text
 from core.errors import ProjectError
 from core.image import Size
 from schedules.schedule import Schedule
@@ -74,11 +74,25 @@ def test_a_text_file_is_recognised_and_named_by_its_stem(tmp_path):
     assert load(path, PLAIN).project.name == "Deforum_my_clip"
 
 
-def test_native_projects_are_not_taken_for_settings():
-    for data in ({}, {"frames": 3}, {"fps": 12, "seed": 3, "prompts": {}}, {"format": 1, "max_frames": 3}):
-        assert not is_settings(data)
-    for data in ({"max_frames": 3}, {"fps": 12, "W": 512}, {"animation_prompts": {}}):
-        assert is_settings(data)
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"frames": 3},
+        {"fps": 12, "seed": 3, "prompts": {}},
+        {"format": 1, "max_frames": 3},
+        {"size": [8, 8], "steps": 3},
+    ],
+)
+def test_native_projects_are_not_taken_for_settings(data):
+    assert not is_settings(data, Project.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    "data", [{"max_frames": 3}, {"fps": 12, "W": 512}, {"animation_prompts": {}}, {"angle": "0:(1)"}]
+)
+def test_a_key_of_deforum_alone_tells_its_settings(data):
+    assert is_settings(data, Project.__dataclass_fields__)
 
 
 def test_flat_translations_are_in_frame_heights_with_native_signs():
