@@ -21,7 +21,8 @@ def _pass(folder):
 def _weights(folder):
     from safetensors.torch import save_file
 
-    from motion.depth.mini import WEIGHTS, DepthNetwork
+    from motion.depth._network import DepthNetwork
+    from motion.depth.mini import WEIGHTS
 
     save_file(DepthNetwork().state_dict(), folder / WEIGHTS)
     return {"model": str(folder)}

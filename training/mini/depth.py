@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from core.image import Image, Size, to_float, to_image
 from core.seeds import derive
-from motion.depth.mini import FARTHEST, SHORT_SIDE, WEIGHTS, DepthNetwork
+from motion.depth._network import FARTHEST, DepthNetwork
+from motion.depth.mini import SHORT_SIDE, WEIGHTS
 from training.mini.run import Average, Clock, RunFolder, in_half, rate
 from training.painter.briefs import SUBJECTS, brief
 from training.painter.compose import scene
