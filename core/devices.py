@@ -49,7 +49,7 @@ class ModelPool:
 
     def __init__(self) -> None:
         """An empty pool; the device is chosen when the first model asks for it."""
-        self._models: dict[Hashable, Any] = {}
+        self._models: dict[tuple[str, str, Hashable], Any] = {}
 
     def get(self, kind: str, name: str, options: Hashable, load: Callable[[], Loaded]) -> Loaded:
         """The model, loaded by `load` the first time it is asked for."""

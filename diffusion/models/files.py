@@ -7,6 +7,7 @@ from core.weights import local_path
 from diffusion.models.checksum import checksum
 
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
+SETTINGS = (*NETWORKS, "scheduler", "tokenizer", "tokenizer_2")
 WEIGHTS_NAMES = tuple(
     f"{stem}{variant}{suffix}"
     for suffix in (".safetensors", ".bin")
@@ -53,6 +54,6 @@ def weights_files(part: Path) -> tuple[Path, ...]:
 
 def _folder_files(folder: Path) -> tuple[Path, ...]:
     """All files of a diffusers folder that a model is made from, in a fixed order."""
-    networks = [folder / part for part in NETWORKS if (folder / part).is_dir()]
-    settings = [folder / "model_index.json", *sorted(folder.glob("*/*.json")), *sorted(folder.glob("*/*.txt"))]
-    return (*settings, *(file for network in networks for file in weights_files(network)))
+    settings = [file for part in SETTINGS for ending in ("json", "txt") for file in (folder / part).glob(f"*.{ending}")]
+    weights = [file for part in NETWORKS if (folder / part).is_dir() for file in weights_files(folder / part)]
+    return (folder / "model_index.json", *sorted(settings), *weights)
