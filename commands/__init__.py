@@ -1,1 +1,1 @@
-"""The commands of render.py, one file each. Heavy imports stand inside the functions, so that help and lists are quick."""
+"""The commands of render.py, one file each. Heavy imports stand inside the functions: help and lists are quick."""

@@ -13,6 +13,7 @@ from commands.terminal import AsJson, OutFolder, Settings, say
 
 if TYPE_CHECKING:
     from animator.job import RenderJob
+    from diffusion.request import PromptMix
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
 Plot = Annotated[
@@ -36,39 +37,44 @@ def command(
     changes += [f"generator={generator}"] if generator else []
     changes += [f"model={model}"] if model else []
     (job,) = prepared([project], out, changes, frames)
-    rows = table(job)
+    columns = table(job)
     if plot is not None:
         from commands.plotting import write_plot
 
         write_plot(job, plot)
     if as_json:
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         say(json.dumps({"summary": summary(job), "frames": rows}, indent=1, ensure_ascii=False))
     elif as_csv:
-        writer = csv.DictWriter(sys.stdout, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
     else:
-        _print(rows, summary(job))
+        _print(columns, summary(job))
 
 
-def table(job: "RenderJob") -> list[dict[str, Any]]:
-    """A row a frame: index, whether a picture is generated, seed, sampler, all moving numbers, words."""
-    timeline = job.timeline
-    moving = {name: values for name, values in timeline.columns().items() if values.min() != values.max()}
+def table(job: "RenderJob") -> dict[str, list[Any]]:
+    """Columns by name, an entry a frame: index, whether a picture is generated, seed, all moving numbers, words."""
+    span = job.span or range(job.project.frames)
+    frames = [params for step in job.steps for params in step.frames if params.index in span]
     starts = {step.frames[0].index for step in job.steps}
-    rows = []
-    for step in job.steps:
-        for params in step.frames:
-            if job.span is not None and params.index not in job.span:
-                continue
-            row: dict[str, Any] = {"frame": params.index, "generated": params.index in starts, "seed": params.seed}
-            row |= {name: round(float(values[params.index]), 6) for name, values in moving.items()}
-            row["sampler"] = params.sampler
-            row["prompt"] = " + ".join(
-                f"{weight:.2f} {text}" if weight != 1 else text for text, weight in params.prompt
-            )
-            rows.append(row | {"negative": params.negative})
-    return rows
+    columns: dict[str, list[Any]] = {
+        "frame": [params.index for params in frames],
+        "generated": [params.index in starts for params in frames],
+        "seed": [params.seed for params in frames],
+    }
+    for name, values in job.timeline.columns().items():
+        if values.min() != values.max():
+            columns[name] = values[span.start : span.stop].round(6).tolist()
+    columns["sampler"] = [params.sampler for params in frames]
+    columns["prompt"] = [_mixed(params.prompt) for params in frames]
+    columns["negative"] = [params.negative for params in frames]
+    return columns
+
+
+def _mixed(prompt: "PromptMix") -> str:
+    """A mix of prompts on one line, with their weights."""
+    return " + ".join(f"{weight:.2f} {text}" if weight != 1 else text for text, weight in prompt)
 
 
 def summary(job: "RenderJob") -> dict[str, Any]:
@@ -90,30 +96,22 @@ def summary(job: "RenderJob") -> dict[str, Any]:
     }
 
 
-def _print(rows: list[dict[str, Any]], facts: dict[str, Any]) -> None:
-    """Columns as wide as their widest entry; a star where a picture is generated."""
-    heads = [
-        "frame",
-        *(name for name in rows[0] if name not in ("frame", "generated", "sampler", "prompt", "negative")),
+def _print(columns: dict[str, list[Any]], facts: dict[str, Any]) -> None:
+    """Columns as wide as their widest entry; a star where a picture is generated, a mark where words stay."""
+    marks = ["*" if generated else " " for generated in columns["generated"]]
+    cells = {"frame": [f"{index}{mark}" for index, mark in zip(columns["frame"], marks, strict=True)]}
+    for name, values in columns.items():
+        if name not in ("frame", "generated", "sampler", "prompt", "negative"):
+            cells[name] = [f"{value:.5g}" if isinstance(value, float) else str(value) for value in values]
+    widths = [max(len(name), *map(len, column)) for name, column in cells.items()]
+    say("  ".join(name.rjust(width) for name, width in zip(cells, widths, strict=True)) + "  words")
+    form = "  ".join(f"%{width}s" for width in widths) + "  %s"
+    words = [
+        f"{text} --neg {no}" if no else text for text, no in zip(columns["prompt"], columns["negative"], strict=True)
     ]
-    lines = [[_cell(row, name) for name in heads] for row in rows]
-    widths = [max(len(name), *(len(line[n]) for line in lines)) for n, name in enumerate(heads)]
-    say("  ".join(name.rjust(width) for name, width in zip(heads, widths, strict=True)) + "  words")
-    before = None
-    for row, line in zip(rows, lines, strict=True):
-        words = row["prompt"] + (f" --neg {row['negative']}" if row["negative"] else "")
-        cells = "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        say(f"{cells}  {words if words != before else '〃'}")
-        before = words
+    shown = [now if now != before else "〃" for now, before in zip(words, ["", *words], strict=False)]
+    say("\n".join(form % row for row in zip(*cells.values(), shown, strict=True)))
     say(f"\n{facts['name']}: {facts['size'][0]}x{facts['size'][1]}, {facts['frames']} frames at {facts['fps']} fps")
     say(
         f"{facts['generated']} pictures to generate (*), {facts['kept']} frames kept from before, {facts['to_make']} to make"
     )
-
-
-def _cell(row: dict[str, Any], name: str) -> str:
-    """A number, short."""
-    value = row[name]
-    if name == "frame":
-        return f"{value}{'*' if row['generated'] else ' '}"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from math import isfinite
-from types import MappingProxyType
 from typing import Generic, TypeVar, get_type_hints
 
 from core.errors import Fault, ProjectError, ScheduleError, suggestion
@@ -16,7 +15,7 @@ Kind = TypeVar("Kind")
 class Track(Generic[Kind]):
     """A frozen value over time: `Track(CameraMove, "camera", {"z": "0:(0), 30:(0.5)"}, 120).at(i)`."""
 
-    __slots__ = ("_kind", "_schedules")
+    __slots__ = ("_columns", "_kind")
 
     def __init__(
         self,
@@ -56,15 +55,16 @@ class Track(Generic[Kind]):
         if faults:
             raise ProjectError(section, faults)
         self._kind = kind
-        self._schedules = MappingProxyType(schedules)
+        self._columns = tuple((name, schedule.values()) for name, schedule in schedules.items())
 
     def at(self, frame: int) -> Kind:
         """The value at a frame from 0 to frames - 1."""
-        return self._kind(**{name: schedule.at(frame) for name, schedule in self._schedules.items()})
+        assert frame >= 0, frame
+        return self._kind(**{name: values.item(frame) for name, values in self._columns})
 
     def columns(self) -> Mapping[str, Values]:
         """The values of every field over all frames, float64[frames], read-only, in the dataclass's order."""
-        return {name: schedule.values() for name, schedule in self._schedules.items()}
+        return dict(self._columns)
 
 
 def _defaults(kind: type) -> dict[str, float | None]:
