@@ -1,6 +1,7 @@
 """The command line of Driftloop: `python render.py PROJECT` renders a project, `--help` lists the rest."""
 
 import sys
+from collections.abc import Callable
 
 import typer
 
@@ -14,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., object]] = {
     "render": render.command,
     "plan": plan.command,
     "preview": preview.command,

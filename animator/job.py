@@ -4,7 +4,7 @@ import json
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -73,7 +73,7 @@ class RenderJob:
             files.append(Output("depth", self.out / "depth"))
         return [Output("frames", self.out / "frames"), *files]
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """All frames of the span in order, each safe on disk when it is yielded."""
         text = self._text()
         with FrameStore(self.out, text) as store:
@@ -83,7 +83,7 @@ class RenderJob:
                 if self.span is None or frame.index in self.span:
                     yield frame
 
-    def run(self) -> Iterator[Frame]:
+    def run(self) -> Generator[Frame, None, None]:
         """Renders and writes every output; yields each frame on its way, for whoever draws progress.
 
         Outputs get their names when the last frame is through; stopping before leaves finished frames only.

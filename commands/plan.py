@@ -112,6 +112,5 @@ def _print(columns: dict[str, list[Any]], facts: dict[str, Any]) -> None:
     shown = [now if now != before else "〃" for now, before in zip(words, ["", *words], strict=False)]
     say("\n".join(form % row for row in zip(*cells.values(), shown, strict=True)))
     say(f"\n{facts['name']}: {facts['size'][0]}x{facts['size'][1]}, {facts['frames']} frames at {facts['fps']} fps")
-    say(
-        f"{facts['generated']} pictures to generate (*), {facts['kept']} frames kept from before, {facts['to_make']} to make"
-    )
+    kept, to_make = f"{facts['kept']} frames kept from before", f"{facts['to_make']} to make"
+    say(f"{facts['generated']} pictures to generate (*), {kept}, {to_make}")

@@ -45,7 +45,7 @@ def exit_code(act: Callable[[], object]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted()
     except TyperException as fault:
-        fault.show()
+        print(f"error: {fault.format_message()}", file=sys.stderr)
         return THEIRS
     except DriftloopError as fault:
         print(f"error: {fault}", file=sys.stderr)

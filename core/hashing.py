@@ -31,6 +31,11 @@ def canonical(value: object) -> Any:
         return {"fraction": [value.numerator, value.denominator]}
     if isinstance(value, Path):
         return {"path": value.as_posix()}
+    return _composite(value)
+
+
+def _composite(value: object) -> Any:
+    """The canonical form of arrays, dataclasses, mappings and sequences."""
     if isinstance(value, np.ndarray):
         return {"array": array_fingerprint(value)}
     if isinstance(value, np.generic):

@@ -49,7 +49,7 @@ class Size(NamedTuple):
         width, _, height = text.lower().replace("×", "x").partition("x")
         if width.strip().isdecimal() and height.strip().isdecimal():
             size = cls(int(width), int(height))
-            if 0 < min(size) and max(size) <= LARGEST_SIDE:
+            if min(size) > 0 and max(size) <= LARGEST_SIDE:
                 return size
         raise UserError(
             f"{text!r} is no size", way_out=f"Write WIDTHxHEIGHT, as in 512x288, each from 1 to {LARGEST_SIDE}"

@@ -37,7 +37,7 @@ def local_path(name: str, *, purpose: str) -> Path:
             if candidate.resolve().is_relative_to(folder.resolve()) and candidate.exists():
                 return candidate
             looked.append(candidate)
-    if name.count("/") == 1 and not given.suffix.lower() in {".safetensors", ".ckpt", ".pt", ".pth"}:
+    if name.count("/") == 1 and given.suffix.lower() not in {".safetensors", ".ckpt", ".pt", ".pth"}:
         return _from_hub(name, purpose)
     raise WeightsError(
         f"no {purpose} {name!r}; looked at {', '.join(str(path) for path in looked)}",
@@ -48,7 +48,7 @@ def local_path(name: str, *, purpose: str) -> Path:
 def _from_hub(name: str, purpose: str) -> Path:
     """A hub repository as a local folder: cached, else downloaded."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     wanted = ["*.json", "*.txt", "*.safetensors", "*.model"]
     try:

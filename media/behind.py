@@ -14,7 +14,7 @@ PATIENCE = 0.2  # seconds between two looks at whether the consumer still lives
 Write = Callable[[Image], None]
 
 
-class Abandoned(Exception):  # noqa: N818, not an error: it unwinds the consumer when its producer stops
+class Abandoned(Exception):
     """Raised inside the consumer when no end of the pictures will come."""
 
 

@@ -9,12 +9,12 @@ from motion.camera import Border, Resampling
 
 Coordinates = NDArray[np.float32]  # pixels, x or y of where to read; H x W, or 1 x W and H x 1 that broadcast to it
 
-_FILTERS: dict[Resampling, int] = {
+FILTERS: dict[Resampling, int] = {
     "bicubic": cv2.INTER_CUBIC,
     "bilinear": cv2.INTER_LINEAR,
     "nearest": cv2.INTER_NEAREST,
 }
-_BORDERS: dict[Border, int] = {
+BORDERS: dict[Border, int] = {
     "border": cv2.BORDER_REPLICATE,
     "reflection": cv2.BORDER_REFLECT,
     "zeros": cv2.BORDER_CONSTANT,
@@ -42,7 +42,7 @@ def resampled(image: Image, x: Coordinates, y: Coordinates, *, border: Border, s
         x, y = _mirrored(x, image.shape[1]), _mirrored(y, image.shape[0])
     elif border == "wrap":
         x, y = _wrapped(x, image.shape[1]), _wrapped(y, image.shape[0])
-    read = cv2.remap(image, x, y, _FILTERS[sampling], borderMode=_BORDERS[border])
+    read = cv2.remap(image, x, y, FILTERS[sampling], borderMode=BORDERS[border])
     return np.asarray(read, dtype=np.uint8)
 
 

@@ -65,7 +65,7 @@ class TransformersDepth:
         if self.options.values == "inverse":
             nearness = stretched(predicted, 1, self.options.far)
         else:
-            nearness = 1 / (np.maximum(predicted, np.float32(CLOSEST)) * np.float32(self.options.scale))
+            nearness = np.float32(1) / (np.maximum(predicted, np.float32(CLOSEST)) * np.float32(self.options.scale))
         return depth_of(resized(nearness, Size.of(image)))
 
     def _predicted(self, image: Image) -> NDArray[np.float32]:
