@@ -46,13 +46,9 @@ def resampled(image: Image, x: Coordinates, y: Coordinates, *, border: Border, s
     return np.asarray(read, dtype=np.uint8)
 
 
-# OpenCV 5 reads wrong pixels in cubic mirrors and repeats farther out than one picture, and takes a step for each
-# picture crossed in the other filters: coordinates come home first, so that it only sees the outermost taps.
-
-
 def _mirrored(coordinates: Coordinates, length: int) -> Coordinates:
-    """Coordinates brought into [-0.5, length - 0.5] by mirrors at both ends."""
-    if coordinates.min() >= -0.5 and coordinates.max() <= length - 0.5:
+    """Coordinates brought near the picture by mirrors at the outer edges of its outermost pixels."""
+    if _is_near(coordinates, length):
         return coordinates
     along = _wrapped(coordinates + np.float32(0.5), 2 * length)
     home: Coordinates = np.float32(length - 0.5) - np.abs(along - np.float32(length))
@@ -60,11 +56,19 @@ def _mirrored(coordinates: Coordinates, length: int) -> Coordinates:
 
 
 def _wrapped(coordinates: Coordinates, length: int) -> Coordinates:
-    """Coordinates brought into [0, length) by whole lengths."""
-    if coordinates.min() >= 0 and coordinates.max() < length:
+    """Coordinates brought near the picture by whole lengths."""
+    if _is_near(coordinates, length):
         return coordinates
     home: Coordinates = coordinates - np.floor(coordinates * np.float32(1 / length)) * np.float32(length)
     return home
+
+
+def _is_near(coordinates: Coordinates, length: int) -> bool:
+    """Whether all filters stay within one picture's length of the picture.
+
+    Farther out OpenCV 5 reads wrong pixels (bicubic), or takes one step for each length there is in between.
+    """
+    return bool(coordinates.min() > 2 - length and coordinates.max() < 2 * length - 3)
 
 
 def pixel_axes(size: Size) -> tuple[Coordinates, Coordinates]:

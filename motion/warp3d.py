@@ -1,6 +1,7 @@
 """Shows a picture from a moved camera, through its depth map."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from motion.camera import Border, CameraMove, Geometry, Lens, Resampling
 from motion.homography import Matrix, flip_matrix, inverse, mapped, rotation
 from motion.resample import Coordinates, pixel_axes, resampled
 
+LookUp = Callable[[DepthMap, Coordinates, Coordinates], tuple[Coordinates, Coordinates]]  # depth, columns, rows
+BAND = 1 << 15  # pixels looked up at once
 WORLD = 2.0  # world units in a frame height: what a 90 degree lens sees at distance 1
 NEAREST = np.float32(1e-3)  # world units; what comes closer to the camera, or lies behind it, is taken as this far
 
@@ -79,11 +82,16 @@ def seen(depth: DepthMap, move: CameraMove, lens: Lens) -> tuple[Coordinates, Co
     turned, place = _pose(move)
     focal = size.height / 2 / math.tan(math.radians(lens.fov) / 2)
     camera = np.array([[focal / lens.aspect, 0, (size.width - 1) / 2], [0, focal, (size.height - 1) / 2], [0, 0, 1]])
-    far_x, far_y = mapped(camera @ turned @ inverse(camera), *pixel_axes(size))
+    infinite = camera @ turned @ inverse(camera)
     toward_x, toward_y, forward = (camera @ place).astype(np.float32)
-    nearness = 1 / np.maximum(depth, forward + NEAREST)
-    kept = 1 - forward * nearness
-    return far_x * kept + toward_x * nearness, far_y * kept + toward_y * nearness
+
+    def look_up(depth: DepthMap, columns: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+        x, y = mapped(infinite, columns, rows)
+        nearness = 1 / np.maximum(depth, forward + NEAREST)
+        kept = 1 - forward * nearness
+        return x * kept + toward_x * nearness, y * kept + toward_y * nearness
+
+    return _in_bands(depth, look_up)
 
 
 def displaced(depth: DepthMap, move: CameraMove, lens: Lens) -> tuple[Coordinates, Coordinates]:
@@ -98,18 +106,32 @@ def displaced(depth: DepthMap, move: CameraMove, lens: Lens) -> tuple[Coordinate
         x and y, float32, H x W, pixels.
     """
     size = Size.of(depth)
-    turned, place = _pose(move)
-    columns, rows = pixel_axes(size)
-    across, down = (axis * np.float32(2 / max(axis.size - 1, 1)) - 1 for axis in (columns, rows))
+    turned, place = (value.astype(np.float32) for value in _pose(move))
     scale = 1 / math.tan(math.radians(lens.fov) / 2)
     scale_x, scale_y = np.float32(scale / lens.aspect * size.width / 2), np.float32(scale * size.height / 2)
-    moved_x, moved_y, moved_z = (
-        across * a + (down * b - t) + depth * c
-        for (a, b, c), t in zip(turned.T.astype(np.float32), place.astype(np.float32), strict=True)
-    )
-    nearness, moved_nearness = 1 / depth, 1 / np.maximum(moved_z, NEAREST)
-    x = columns - (moved_x * moved_nearness - across * nearness) * scale_x
-    y = rows - (moved_y * moved_nearness - down * nearness) * scale_y
+    step_x, step_y = (np.float32(2 / max(side - 1, 1)) for side in size)
+
+    def look_up(depth: DepthMap, columns: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
+        across, down = columns * step_x - 1, rows * step_y - 1
+        moved_x, moved_y, moved_z = (
+            across * a + (down * b - t) + depth * c for (a, b, c), t in zip(turned.T, place, strict=True)
+        )
+        nearness, moved_nearness = 1 / depth, 1 / np.maximum(moved_z, NEAREST)
+        x = columns - (moved_x * moved_nearness - across * nearness) * scale_x
+        y = rows - (moved_y * moved_nearness - down * nearness) * scale_y
+        return x, y
+
+    return _in_bands(depth, look_up)
+
+
+def _in_bands(depth: DepthMap, look_up: LookUp) -> tuple[Coordinates, Coordinates]:
+    """A look-up done a few rows at a time: what stays in the cache and on the heap takes half the time."""
+    columns, rows = pixel_axes(Size.of(depth))
+    x, y = np.empty_like(depth), np.empty_like(depth)
+    high = max(BAND // depth.shape[1], 1)
+    for top in range(0, depth.shape[0], high):
+        band = slice(top, top + high)
+        x[band], y[band] = look_up(depth[band], columns, rows[band])
     return x, y
 
 

@@ -45,10 +45,10 @@ def equalized(depth: DepthMap, by: Literal["nearness", "distance"] = "nearness")
     if low == high:
         return np.ones_like(depth)
     place = (values - low) * (np.float32(_BINS) / (high - low))
-    left = np.minimum(place.astype(np.int32), _BINS - 1)
+    left = np.minimum(place, _BINS - 1).astype(np.intp)
     share = (np.cumsum(np.bincount(left.ravel(), minlength=_BINS)) / depth.size).astype(np.float32)
     rise = np.diff(share, append=share[-1])
-    spread: DepthMap = share[left] + rise[left] * (place - left.astype(np.float32))
+    spread: DepthMap = share.take(left) + rise.take(left) * (place - left.astype(np.float32))
     return 2 - spread if by == "nearness" else 1 + spread
 
 
