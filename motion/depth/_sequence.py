@@ -44,7 +44,7 @@ def picture_pass(path: Path) -> PicturePass:
         return PicturePass((path,))
     folder, pattern = (path, "*") if path.is_dir() else (path.parent, _COUNTER.sub("*", path.name))
     found = sorted(
-        (file for file in folder.glob(pattern) if file.suffix.lower() in SUFFIXES and _matches(path, file)),
+        (file for file in folder.glob(pattern) if _is_picture(file) and _matches(path, file)),
         key=lambda file: (_numbers(file), file.name),
     )
     if not found:
@@ -55,6 +55,11 @@ def picture_pass(path: Path) -> PicturePass:
         raise MediaError(f"pictures of several formats: {', '.join(formats)}", where=str(path), way_out=way_out)
     _check(found, folder)
     return PicturePass(tuple(found))
+
+
+def _is_picture(file: Path) -> bool:
+    """Whether a file is a visible one of a known format."""
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def _matches(path: Path, file: Path) -> bool:

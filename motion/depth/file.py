@@ -34,7 +34,7 @@ class Options:
     scale: float = 1.0  # above 0; multiplies distances, to bring the nearest surfaces of an EXR in metres to about 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True)  # without slots: the identity is kept once it is known
 class FileDepth:
     """Depth read from the files of a depth pass, at the size of the image."""
 

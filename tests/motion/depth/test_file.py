@@ -150,6 +150,13 @@ def test_patterns_choose_files(tmp_path, pattern):
         depth_of(tmp_path / pattern, 3)
 
 
+def test_hidden_files_and_folders_are_no_pictures(tmp_path):
+    constants(tmp_path, ["z_0001.npy", "._z_0001.npy"])
+    (tmp_path / "z_0002.npy").mkdir()
+    with pytest.raises(MediaError, match="1 pictures"):
+        depth_of(tmp_path, 1)
+
+
 def test_a_number_left_out_is_named(tmp_path):
     constants(tmp_path, ["z_0001.npy", "z_0002.npy", "z_0004.npy"])
     with pytest.raises(MediaError, match="number 3"):
