@@ -25,7 +25,7 @@ class PicturePass:
             MediaError: if there is none for that frame, or it cannot be read.
         """
         if index >= len(self.files):
-            what = f"no depth for frame {index}: there are {len(self.files)} pictures"
+            what = f"no depth for frame {index}: only {len(self.files)} there"
             raise MediaError(what, where=str(self.files[0].parent), way_out="Render the depth pass for all frames")
         return numbers(self.files[index])
 

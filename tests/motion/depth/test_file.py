@@ -128,7 +128,7 @@ def test_video_that_is_too_short_names_the_frame(tmp_path):
 def test_sequence_that_is_too_short_names_the_frame(tmp_path):
     for n in range(3):
         cv2.imwrite(str(tmp_path / f"z{n}.png"), RAMP)
-    with pytest.raises(MediaError, match="frame 3: there are 3 pictures"):
+    with pytest.raises(MediaError, match="frame 3: only 3 there"):
         depth_of(tmp_path, 3)
 
 
@@ -146,14 +146,14 @@ def test_files_are_ordered_by_their_numbers(tmp_path):
 def test_patterns_choose_files(tmp_path, pattern):
     constants(tmp_path, ["z_0001.npy", "z_0002.npy", "z_0003.npy", "other_0001.npy"])
     assert depth_of(tmp_path / pattern, 2, values="depth").mean() == pytest.approx(3)
-    with pytest.raises(MediaError, match="3 pictures"):
+    with pytest.raises(MediaError, match="only 3"):
         depth_of(tmp_path / pattern, 3)
 
 
 def test_hidden_files_and_folders_are_no_pictures(tmp_path):
     constants(tmp_path, ["z_0001.npy", "._z_0001.npy"])
     (tmp_path / "z_0002.npy").mkdir()
-    with pytest.raises(MediaError, match="1 pictures"):
+    with pytest.raises(MediaError, match="only 1"):
         depth_of(tmp_path, 1)
 
 
