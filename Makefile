@@ -26,7 +26,7 @@ fix: $(READY_DEV)  ## mend what a machine can mend
 	$(BIN)/ruff format .
 
 docs: $(READY_DEV)  ## write the tables in docs/ anew from the code
-	$(BIN)/python -m docs.tables
+	$(BIN)/python -m animator.guide
 
 clean:  ## remove the virtual environment and caches; renders stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info

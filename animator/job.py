@@ -75,11 +75,11 @@ class RenderJob:
 
     def frames(self) -> Generator[Frame, None, None]:
         """All frames of the span in order, each safe on disk when it is yielded."""
-        text = self._text()
+        mode, steps, text = self.mode, self.steps, self._text()  # whatever is missing is told before a folder is made
         with FrameStore(self.out, text) as store:
             with replacing(self.out / PROJECT_FILE) as temporary:
                 temporary.write_text(text[EMBEDDED_KEY] + "\n", encoding="utf-8")
-            for frame in render_frames(self.mode, self.steps, store):
+            for frame in render_frames(mode, steps, store):
                 if self.span is None or frame.index in self.span:
                     yield frame
 
