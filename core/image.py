@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 
 from core.errors import UserError
@@ -23,8 +24,7 @@ FILTERS: dict[Filter, int] = {
     "bilinear": cv2.INTER_LINEAR,
     "bicubic": cv2.INTER_CUBIC,
     "area": cv2.INTER_AREA,
-    "lanczos": cv2.INTER_LANCZOS4,
-}
+}  # lanczos is Pillow's, which widens the kernel when it shrinks; OpenCV's does not, and aliases
 LARGEST_SIDE = 16384  # pixels; more is refused before memory is asked for
 
 
@@ -83,6 +83,8 @@ def resized(image: Image, size: Size, kind: Filter | None = None) -> Image:
         return image
     if kind is None:
         kind = "area" if size.width < image.shape[1] else "lanczos"
+    if kind == "lanczos":
+        return np.array(PIL.Image.fromarray(image).resize(size, PIL.Image.Resampling.LANCZOS))
     return np.asarray(cv2.resize(image, size, interpolation=FILTERS[kind]), dtype=np.uint8)
 
 

@@ -105,3 +105,10 @@ def test_messages_say_where_what_and_the_way_out():
     text = str(ProjectError("a.json", faults))
     assert text.splitlines() == ["a.json: 2 faults", "  fps: 0 is not above 0. Give 24", "  size: is missing"]
     assert "character 3" in str(ScheduleError("no bracket closes this", text="0:(1", position=2, where="camera.x"))
+
+
+def test_shrinking_does_not_alias():
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::2] = 255
+    for kind in ("area", "lanczos"):
+        assert np.ptp(resized(stripes, Size(16, 16), kind)[2:-2, 2:-2]) <= 2
