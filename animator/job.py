@@ -18,7 +18,7 @@ from animator.modes import Mode
 from animator.project import Project
 from animator.serialize import EMBEDDED_KEY, relocated, to_json
 from animator.steps import Frame, Step, step_keys
-from animator.store import LOG, FrameStore
+from animator.store import LOG, FrameStore, finished_steps
 from animator.timeline import Timeline
 from core.devices import ModelPool
 from core.errors import UserError
@@ -57,11 +57,10 @@ class RenderJob:
         return [step for step in steps if self.span is None or step.frames[0].index < self.span.stop]
 
     def reusable(self) -> int:
-        """How many leading frames a render would take from disk. Reads the log alone and changes nothing."""
+        """How many leading frames a render would take from disk. Changes nothing."""
         if not (self.out / LOG).is_file():
             return 0
-        with FrameStore(self.out, {}) as store:
-            done = store.finished(step_keys(self.steps, self.mode.identity))
+        done = finished_steps(self.out, step_keys(self.steps, self.mode.identity))
         return sum(len(step.frames) for step in self.steps[:done])
 
     def outputs(self) -> list[Output]:

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 
 from animator.modes import Mode
 from animator.steps import Carry, Frame, Step, step_keys
-from animator.store import FrameStore
+from animator.store import FrameStore, finished_steps
 from core.errors import DriftloopError
 from core.image import Image
 
@@ -16,7 +16,7 @@ def render_frames(mode: Mode, steps: Sequence[Step], store: FrameStore) -> Itera
     While a step is being made, the pictures of the one before it are being written.
     """
     keys = step_keys(steps, mode.identity)
-    done = store.finished(keys)
+    done = finished_steps(store.folder, keys)
     store.truncate(done)
     for step in steps[:done]:
         yield from store.frames(step)

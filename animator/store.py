@@ -7,8 +7,10 @@ one line a step, written after its pictures. That line is the commit point; a to
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +23,7 @@ from media.read import read_image
 from media.stills import write_png
 
 LOG = "steps.jsonl"
+OWN = re.compile(r"(frames/[0-9]{6,}|carry/[0-9a-f]{32})\.png")  # the only files a line may name
 
 
 class FrameStore:
@@ -54,7 +57,7 @@ class FrameStore:
                 f"cannot write here ({fault.strerror})", where=str(self.folder), way_out="Give another --out"
             ) from fault
         self._writer = ThreadPoolExecutor(1, "store")
-        self._lines = self._read_log()
+        self._lines = _read_log(self.folder)
         self._files: dict[str, str] = {}  # fingerprint of each carried picture to the file that holds it
         return self
 
@@ -65,32 +68,15 @@ class FrameStore:
         self._writer.shutdown()
         self._log.close()
 
-    def finished(self, keys: Sequence[str]) -> int:
-        """How many leading steps are on disk with exactly these keys and all their pictures."""
-        count = 0
-        for key, line in zip(keys, self._lines, strict=False):
-            if line["key"] != key or not self._is_whole(line):
-                break
-            count += 1
-        return count
-
     def truncate(self, count: int) -> None:
         """Forgets all steps from `count` on; their files are removed."""
         gone = self._lines[count:]
         self._lines = self._lines[:count]
-        kept = {name for line in self._lines[-1:] for name in line["carry"].values()}
+        kept = {name for line in self._lines for name in _names(line)}
         self._log.truncate(self._lines[-1]["end"] if self._lines else 0)
         os.fsync(self._log.fileno())
-        for line in gone:
-            for name in (*line["frames"], *line["carry"].values()):
-                if name not in kept and not self._holds(name):
-                    (self.folder / name).unlink(missing_ok=True)
-
-    def _holds(self, name: str) -> bool:
-        """Whether a file is a frame of a step that is kept."""
-        if not self._lines or not name.startswith("frames/"):
-            return False
-        return int(Path(name).stem) <= int(Path(next(reversed(self._lines[-1]["frames"]))).stem)
+        for name in {name for line in gone for name in _names(line)} - kept:
+            (self.folder / name).unlink(missing_ok=True)
 
     def frames(self, step: Step) -> Iterator[Frame]:
         """The frames of a finished step, from disk."""
@@ -150,33 +136,50 @@ class FrameStore:
         os.fsync(self._log.fileno())
         self._lines.append(line | {"end": self._log.tell()})
 
-    def _read_log(self) -> list[dict[str, Any]]:
-        """All whole lines, each with the offset where it ends; the first that is torn ends the reading."""
-        self._log.seek(0)
-        lines: list[dict[str, Any]] = []
-        end = 0
-        for raw in self._log:
+
+def finished_steps(folder: Path, keys: Sequence[str]) -> int:
+    """How many leading steps are on disk with exactly these keys and all their pictures. Changes nothing."""
+    count = 0
+    for key, line in zip(keys, _read_log(folder), strict=False):
+        if line["key"] != key or not _is_whole(folder, line):
+            break
+        count += 1
+    return count
+
+
+def _read_log(folder: Path) -> list[dict[str, Any]]:
+    """All whole lines, each with the offset where it ends; the first that is torn ends the reading."""
+    lines: list[dict[str, Any]] = []
+    end = 0
+    with suppress(FileNotFoundError), (folder / LOG).open("rb") as log:
+        for raw in log:
             end += len(raw)
-            try:
-                line = json.loads(raw)
-            except ValueError:
-                break
-            if (
-                not raw.endswith(b"\n")
-                or not isinstance(line, dict)
-                or not {"key", "frames", "carry", "prints"} <= line.keys()
-            ):
+            line = _line(raw)
+            if line is None:
                 break
             lines.append(line | {"end": end})
-        return lines
+    return lines
 
-    def _is_whole(self, line: Mapping[str, Any]) -> bool:
-        """Whether a step's files are there, frames with the size they were written with."""
-        for name, size in line["frames"].items():
-            path = self.folder / name
-            if not path.is_file() or path.stat().st_size != size:
-                return False
-        return True
+
+def _line(raw: bytes) -> dict[str, Any] | None:
+    """A line of the log; None if it is torn, or names a file that is not ours."""
+    try:
+        line = json.loads(raw)
+        whole = raw.endswith(b"\n") and all(OWN.fullmatch(name) for name in _names(line))
+        return line if whole and {"key", "prints"} <= line.keys() else None
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _names(line: Mapping[str, Any]) -> list[str]:
+    """All files of a step."""
+    return [*line["frames"], *line["carry"].values()]
+
+
+def _is_whole(folder: Path, line: Mapping[str, Any]) -> bool:
+    """Whether a step's files are there, frames with the size they were written with."""
+    paths = {folder / name: line["frames"].get(name) for name in _names(line)}
+    return all(path.is_file() and size in (None, path.stat().st_size) for path, size in paths.items())
 
 
 def _frame_name(index: int) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from animator.loop import render_frames
 from animator.steps import step_keys
-from animator.store import LOG, FrameStore
+from animator.store import LOG, FrameStore, finished_steps
 from core.errors import MediaError, UserError
 from tests.animator.toys import Growing, params
 
@@ -91,6 +91,21 @@ def test_a_changed_carried_picture_is_told(tmp_path):
         rendered(tmp_path, Growing(), TIMELINE)
 
 
+@pytest.mark.parametrize("name", ["../precious.png", "/etc/passwd", "frames/../../precious.png", "carry/x.png"])
+def test_a_log_that_names_files_of_others_is_not_believed(tmp_path, name):
+    folder = tmp_path / "out"
+    rendered(folder, Growing(), TIMELINE)
+    (tmp_path / "precious.png").write_bytes(b"mine")
+    lines = (folder / LOG).read_text().splitlines()
+    edited = json.loads(lines[1])
+    edited["frames"][name] = 4
+    (folder / LOG).write_text("\n".join([lines[0], json.dumps(edited), *lines[2:], ""]))
+    mode = Growing()
+    rendered(folder, mode, TIMELINE)
+    assert mode.made == [2, 4, 6, 8]
+    assert (tmp_path / "precious.png").read_bytes() == b"mine"
+
+
 def test_two_renders_do_not_write_into_one_folder(tmp_path):
     with FrameStore(tmp_path, {}), pytest.raises(UserError, match="another render"), FrameStore(tmp_path, {}):
         pass
@@ -103,6 +118,16 @@ def test_a_frame_is_on_disk_when_it_is_seen(tmp_path):
             log = (tmp_path / LOG).read_text()
             assert f"frames/{frame.index:06d}.png" in log
             assert (tmp_path / "frames" / f"{frame.index:06d}.png").is_file()
+
+
+def test_what_is_finished_can_be_told_while_a_render_goes_on(tmp_path):
+    mode = Growing()
+    steps = mode.plan(TIMELINE)
+    with FrameStore(tmp_path, {}) as store:
+        frames = render_frames(mode, steps, store)
+        seen = [next(frames) for _ in range(3)]
+        assert finished_steps(tmp_path, step_keys(steps, mode.identity)) >= len(seen) // 2
+        frames.close()
 
 
 def test_keys_form_a_chain():
