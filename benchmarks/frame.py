@@ -1,6 +1,6 @@
 """All work outside the networks for one frame, and its share of a render with the embedded model.
 
-    python -m benchmarks.frame
+python -m benchmarks.frame
 """
 
 import tempfile
@@ -67,7 +67,8 @@ def frame_work(folder: Path) -> None:
 
     for name, budget, act in (("3D frame", 40, deep), ("2D frame", 30, flat)):
         least, median = milliseconds(act)
-        print(f"{name} {SIDE}x{SIDE} outside the networks: {least:6.1f} ms least, {median:6.1f} ms median (budget {budget})")
+        figures = f"{least:6.1f} ms least, {median:6.1f} ms median (budget {budget})"
+        print(f"{name} {SIDE}x{SIDE} outside the networks: {figures}")
 
 
 class Clocked:
@@ -99,7 +100,8 @@ def share(folder: Path) -> None:
     clock.seconds, start = 0.0, time.perf_counter()
     count = sum(1 for _ in frames)
     seconds = time.perf_counter() - start
-    print(f"mini 256x256, 8 steps: {count / seconds:.2f} frames/s, {1 - clock.seconds / seconds:.1%} outside the generator (budget 10 %)")
+    outside = 1 - clock.seconds / seconds
+    print(f"mini 256x256, 8 steps: {count / seconds:.2f} frames/s, {outside:.1%} outside the generator (budget 10 %)")
 
 
 if __name__ == "__main__":

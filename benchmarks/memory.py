@@ -1,6 +1,6 @@
 """Peak memory of a passthrough render of 100 frames and of 2,000: it must not grow with the number of frames.
 
-    python -m benchmarks.memory
+python -m benchmarks.memory
 """
 
 import json

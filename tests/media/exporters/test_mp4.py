@@ -2,6 +2,7 @@
 
 import resource
 import signal
+from contextlib import contextmanager
 from fractions import Fraction
 
 import av
@@ -84,19 +85,21 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
         save(tmp_path / "nowhere" / "a.mp4", [smooth(0)])
 
 
-@pytest.fixture
+@contextmanager
 def small_disk():
-    """The system refuses files over 4000 bytes, as a full disk refuses more."""
+    """The system refuses files over 4000 bytes, as a full disk refuses more; the test's own output, too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
-def test_a_full_disk_is_told_and_leaves_no_file(tmp_path, small_disk):
-    with pytest.raises(MediaError, match=r"a\.mp4.*cannot be written"):
+def test_a_full_disk_is_told_and_leaves_no_file(tmp_path):
+    with pytest.raises(MediaError, match=r"a\.mp4.*cannot be written"), small_disk():
         save(tmp_path / "a.mp4", [smooth(t) for t in range(20)])
     assert not list(tmp_path.iterdir())
 
