@@ -13,7 +13,7 @@ from motion.homography import Matrix, flip_matrix, inverse, mapped, rotation
 from motion.resample import Coordinates, pixel_axes, resampled
 
 LookUp = Callable[[DepthMap, Coordinates, Coordinates], tuple[Coordinates, Coordinates]]  # depth, columns, rows
-BAND = 1 << 15  # pixels looked up at once
+BAND = 1 << 16  # pixels looked up at once
 WORLD = 2.0  # world units in a frame height: what a 90 degree lens sees at distance 1
 NEAREST = np.float32(1e-3)  # world units; what comes closer to the camera, or lies behind it, is taken as this far
 
@@ -106,19 +106,19 @@ def displaced(depth: DepthMap, move: CameraMove, lens: Lens) -> tuple[Coordinate
         x and y, float32, H x W, pixels.
     """
     size = Size.of(depth)
-    turned, place = (value.astype(np.float32) for value in _pose(move))
-    scale = 1 / math.tan(math.radians(lens.fov) / 2)
-    scale_x, scale_y = np.float32(scale / lens.aspect * size.width / 2), np.float32(scale * size.height / 2)
+    turned, place = _pose(move)
+    zoom = 1 / math.tan(math.radians(lens.fov) / 2)
+    scale = np.array([zoom / lens.aspect * size.width / 2, zoom * size.height / 2, 1])  # of x, y to pixels; z stays
+    moved = (np.column_stack([turned.T, -place]) * scale[:, None]).astype(np.float32)
+    scale_x, scale_y = scale[:2].astype(np.float32)
     step_x, step_y = (np.float32(2 / max(side - 1, 1)) for side in size)
 
     def look_up(depth: DepthMap, columns: Coordinates, rows: Coordinates) -> tuple[Coordinates, Coordinates]:
         across, down = columns * step_x - 1, rows * step_y - 1
-        moved_x, moved_y, moved_z = (
-            across * a + (down * b - t) + depth * c for (a, b, c), t in zip(turned.T, place, strict=True)
-        )
+        moved_x, moved_y, moved_z = (across * a + (down * b + t) + depth * c for a, b, c, t in moved)
         nearness, moved_nearness = 1 / depth, 1 / np.maximum(moved_z, NEAREST)
-        x = columns - (moved_x * moved_nearness - across * nearness) * scale_x
-        y = rows - (moved_y * moved_nearness - down * nearness) * scale_y
+        x = columns - moved_x * moved_nearness + across * scale_x * nearness
+        y = rows - moved_y * moved_nearness + down * scale_y * nearness
         return x, y
 
     return _in_bands(depth, look_up)
