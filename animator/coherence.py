@@ -32,7 +32,7 @@ class Coherence:
 class CoherenceRules:
     """The choices behind the conditioning that hold for a whole render."""
 
-    color: ColorSpace = "lab"  # in which space the palette is held
+    match: ColorSpace = "lab"  # in which space the palette is held; "none" lets colours drift freely
     reference: str = "first"  # whose palette: "first" frame, or the path of a picture
     repin: bool = False  # whether each frame made without the one before (denoise 1) becomes the new reference
     match_result: bool = False  # whether generated pictures are matched too, not only what they start from
@@ -54,7 +54,7 @@ class ColorReference:
     @classmethod
     def of(cls, image: Image, rules: CoherenceRules) -> "ColorReference":
         """The palette of a picture, uint8, H x W x 3, RGB. Made once for all frames that keep to it."""
-        return cls(rules.color, rules.look, _shares(_converted(image, rules.color, rules.look)))
+        return cls(rules.match, rules.look, _shares(_converted(image, rules.match, rules.look)))
 
 
 def conditioned(

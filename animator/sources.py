@@ -28,7 +28,7 @@ class Sources:
     def feedback(self, project: Project, look: Looker, *identity: object) -> Feedback:
         """The feedback loop of a project, moved by `look`; `identity` is all that `look` depends on."""
         init = self.picture(project.init.image, project.size) if project.init else None
-        follows_first = project.color.reference == "first" or project.color.color == "none"
+        follows_first = project.color.reference == "first" or project.color.match == "none"
         palette = None if follows_first else self.picture(project.color.reference, project.size)
         denoise = project.init.denoise if project.init else 0.0
         prints = [None if image is None else array_fingerprint(image) for image in (init, palette)]

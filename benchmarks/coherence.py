@@ -44,7 +44,7 @@ def main() -> None:
     }
     print(f"{SIDE}x{SIDE}, {cv2.getNumThreads()} threads; budget of all together {BUDGET:g} ms")
     for look, space in product(("true", "deforum"), ("lab", "hsv", "rgb")):
-        rules = CoherenceRules(color=space, look=look)
+        rules = CoherenceRules(match=space, look=look)
         reference = ColorReference.of(target, rules)
         print(f"{look:8} {'match ' + space:22}", milliseconds(lambda ref=reference: color_matched(image, ref)))
     for look, (name, numbers) in product(("true", "deforum"), parts.items()):

@@ -53,7 +53,7 @@ def frame_work(folder: Path) -> None:
     y = np.linspace(1, 2, SIDE, dtype=np.float32)
     depth = np.repeat(y[:, None], SIDE, 1)
     move = CameraMove(x=0.003, z=0.01, yaw=0.3, roll=0.5, zoom=1.01)
-    rules = CoherenceRules(color="lab", noise_kind="perlin")
+    rules = CoherenceRules(match="lab", noise_kind="perlin")
 
     def conditioned_and_stored(moved: Image) -> None:
         write_png(folder / "a.png", conditioned(moved, NUMBERS, rules, ColorReference.of(image, rules), 7))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 PROJECT = {
     "name": "memory", "size": [256, 256], "mode": "flat", "generator": "passthrough", "prompts": {"0": "a"},
-    "camera": {"zoom": 1.01, "roll": 0.5}, "color": {"color": "none"},
+    "camera": {"zoom": 1.01, "roll": 0.5}, "color": {"match": "none"},
     "export": [{"format": "mp4", "options": {"preset": "ultrafast"}}],
 }  # fmt: skip
 

@@ -169,7 +169,7 @@ _COHERENCE = {
     "kernel_schedule": Key("0: (5)", "coherence.sharpen_kernel"),
     "sigma_schedule": Key("0: (1)", "coherence.sharpen_sigma"),
     "threshold_schedule": Key("0: (0)", "coherence.sharpen_threshold"),
-    "color_coherence": Key("LAB", "color.color", refused=("Video Input",)),
+    "color_coherence": Key("LAB", "color.match", refused=("Video Input",)),
     "color_coherence_image_path": Key("", "color.reference", When("color_coherence", ("Image",))),
     "color_coherence_video_every_N_frames": Key(
         1, when=When("color_coherence", ("Video Input",)), unbuilt="colours of a video"

@@ -202,7 +202,7 @@ def coherence(settings: Settings) -> Imported:
     """What happens to the carried picture between frames."""
     wanted, is_legacy = settings["color_coherence"], settings["legacy_colormatch"]
     color = {
-        "color": _named("None" if wanted is None else wanted, COLORS),
+        "match": _named("None" if wanted is None else wanted, COLORS),
         "match_result": not is_legacy,
         "repin": bool(is_legacy),
         "noise_kind": _named(settings["noise_type"], NOISES),

@@ -31,7 +31,7 @@ def picture(seed: int, height: int = 72, width: int = 100) -> np.ndarray:
 
 
 def reference(image: np.ndarray, space: str, look: str) -> ColorReference:
-    return ColorReference.of(image, CoherenceRules(color=space, look=look))
+    return ColorReference.of(image, CoherenceRules(match=space, look=look))
 
 
 def sharpen(image: np.ndarray, amount: float, kernel: float = 5, threshold: float = 0, look: str = "true"):
@@ -157,7 +157,7 @@ def test_contrast_comes_before_sharpening_and_sharpening_before_noise():
 @pytest.mark.parametrize(("look", "space", "kind"), list(product(LOOKS, SPACES, ("white", "perlin"))))
 def test_every_choice_gives_an_image_and_leaves_its_argument_alone(look, space, kind):
     image = picture(0)
-    rules = CoherenceRules(color=space, noise_kind=kind, look=look, grayscale=True)
+    rules = CoherenceRules(match=space, noise_kind=kind, look=look, grayscale=True)
     numbers = Coherence(noise=0.05, contrast=1.1, sharpen=0.2, sharpen_threshold=2)
     result = conditioned(image, numbers, rules, ColorReference.of(picture(1), rules), 7)
     assert is_image(result)

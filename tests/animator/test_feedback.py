@@ -18,7 +18,7 @@ def shifting(_picture, _index):
 def feedback(generator=None, **changes):
     values = {
         "identity": "test", "generator": generator or Echo(), "look": shifting, "size": SIZE, "cadence": 1,
-        "color": CoherenceRules(color="none"),
+        "color": CoherenceRules(match="none"),
     }  # fmt: skip
     return Feedback(**(values | changes))
 
@@ -75,7 +75,7 @@ def test_the_init_picture_starts_the_first_frame_with_its_own_denoise():
 
 
 def test_the_first_frame_pins_the_colours_and_is_handed_on():
-    mode = feedback(color=CoherenceRules(color="rgb"))
+    mode = feedback(color=CoherenceRules(match="rgb"))
     step, after = mode.plan([params(0), params(1)])
     images, carry = mode.run(step, Carry())
     assert np.array_equal(carry.images["reference"], images[0])
@@ -85,7 +85,7 @@ def test_the_first_frame_pins_the_colours_and_is_handed_on():
 
 def test_a_given_palette_colours_the_first_frame_too():
     palette = np.random.default_rng(5).integers(100, 120, (8, 12, 3), dtype=np.uint8)
-    images = frames_of(feedback(palette=palette, color=CoherenceRules(color="rgb", reference="p.png")), 1)
+    images = frames_of(feedback(palette=palette, color=CoherenceRules(match="rgb", reference="p.png")), 1)
     assert images[0].min() >= 100 and images[0].max() < 120
 
 

@@ -48,7 +48,7 @@ def test_a_complete_file_at_its_defaults_imports():
     assert (made.mode, made.size, made.fps, made.frames, made.cadence) == ("flat", Size(512, 512), 15, 120, 2)
     assert (made.seed, made.sampler, made.sampling["steps"]) == (-1, "Euler a", 25)
     assert (made.warp.geometry, made.warp.border, made.warp.sampling) == ("deforum", "border", "bilinear")
-    assert (made.color.color, made.color.look, made.color.noise_kind) == ("lab", "deforum", "perlin")
+    assert (made.color.match, made.color.look, made.color.noise_kind) == ("lab", "deforum", "perlin")
     assert values(made.sampling["denoise"])[0] == pytest.approx(0.35)
     assert values(made.sampling["noise_multiplier"])[0] == 1.05
     assert values(made.coherence["noise"])[0] == 0.065

@@ -120,7 +120,7 @@ def test_an_old_file_imports():
     made = project(
         **old | {"animation_prompts": {"0": "old"}, "color_coherence": "Match Frame 0 RGB", "use_zoe_depth": False}
     )
-    assert made.prompts == {"0": "old"} and made.color.color == "rgb"
+    assert made.prompts == {"0": "old"} and made.color.match == "rgb"
 
 
 def test_an_unknown_key_is_told_with_the_nearest():
@@ -148,7 +148,7 @@ BAD_VALUES = [
     ("sampler", {"sampler": 3}, "Write its name"),
     ("seed_behavior (seeds.behavior)", {"seed_behavior": "sometimes"}, "ladder"),
     ("border (warp.border)", {"border": "mirror"}, "reflection"),
-    ("color_coherence (color.color)", {"color_coherence": "XYZ"}, "lab"),
+    ("color_coherence (color.match)", {"color_coherence": "XYZ"}, "lab"),
     ("color_coherence_image_path (color.reference)", {"color_coherence": "Image"}, "no path"),
     ("init_image (init.image)", {"use_init": True}, "address"),
     ("init_image (init.image)", {"use_init": True, "init_image": "C:\\pictures\\a.png"}, "no such file"),
