@@ -18,8 +18,8 @@ from training.mini.samples import SHEET_PROMPTS, drawn, sheet, write_sheet
 
 MEET_EVERY = 25  # steps between two exchanges with the other processes
 SAVE_EVERY = 50  # steps
-LOW_NOISE = 150  # of 1000 training steps: below, pictures are nearly clean and there is little to learn ...
-LOW_NOISE_WEIGHT = 0.4  # ... so they are drawn less often
+LOW_NOISE, HIGH_NOISE = 150, 500  # of 1000 training steps: below the first, pictures are nearly clean ...
+LOW_WEIGHT, HIGH_WEIGHT = 0.3, 1.4  # ... and are drawn less often; above the second, layout and colour are decided
 HELD_OUT = 16  # pictures of the validation set
 
 
@@ -148,7 +148,8 @@ def loss(model: MiniModel, latents: Tensor, captions: list[str], seed: int) -> T
 def spread_times(count: int, steps: int, draw: torch.Generator) -> Tensor:
     """Training times 0..steps-1, one in each of `count` equally likely parts of their distribution."""
     weights = torch.ones(steps)
-    weights[: LOW_NOISE * steps // 1000] = LOW_NOISE_WEIGHT
+    weights[: LOW_NOISE * steps // 1000] = LOW_WEIGHT
+    weights[HIGH_NOISE * steps // 1000 :] = HIGH_WEIGHT
     places = (torch.arange(count) + torch.rand(count, generator=draw)) / count
     return torch.searchsorted(torch.cumsum(weights / weights.sum(), 0), places).clamp(max=steps - 1)
 
