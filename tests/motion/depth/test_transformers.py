@@ -58,6 +58,8 @@ def test_inverse_depth_is_put_on_1_to_far(models, name):
 
 @pytest.mark.parametrize("name", ["metric", "zoedepth"])
 def test_metric_depth_is_kept_times_the_scale(models, name):
+    if name == "zoedepth":
+        pytest.importorskip("torchvision", reason="transformers' own way out of ZoeDepth, not ours, needs it")
     once, half = (built(models[name], scale=scale).estimate(PICTURE, 0) for scale in (1, 0.5))
     np.testing.assert_allclose(half, once / 2, rtol=1e-5)
     expected = raw(models[name])
