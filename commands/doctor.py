@@ -2,11 +2,8 @@
 
 import json
 import os
-import platform
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from commands.terminal import DONE, OURS, AsJson, OutFolder, say
@@ -46,6 +43,9 @@ def command(out: OutFolder = Path("renders"), as_json: AsJson = False) -> int:
 
 
 def _packages() -> Iterator[Finding]:
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
     yield Finding("python", True, f"{platform.python_version()} on {platform.platform()}")
     for name in PACKAGES:
         try:
@@ -77,6 +77,8 @@ def _availability(name: str) -> str:
 
 
 def _folders(out: Path) -> Iterator[Finding]:
+    import tempfile
+
     for folder in (out, Path(tempfile.gettempdir())):
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         is_writable = os.access(existing, os.W_OK)

@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 
 from core.errors import UserError
@@ -84,6 +83,8 @@ def resized(image: Image, size: Size, kind: Filter | None = None) -> Image:
     if kind is None:
         kind = "area" if size.width < image.shape[1] else "lanczos"
     if kind == "lanczos":
+        import PIL.Image  # here, so that plans start without it
+
         return np.array(PIL.Image.fromarray(image).resize(size, PIL.Image.Resampling.LANCZOS))
     return np.asarray(cv2.resize(image, size, interpolation=FILTERS[kind]), dtype=np.uint8)
 
