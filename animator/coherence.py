@@ -1,5 +1,6 @@
 """What happens to the carried picture between frames: colour match, grayscale, contrast, unsharp, seeded noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -55,6 +56,20 @@ class ColorReference:
     def of(cls, image: Image, rules: CoherenceRules) -> "ColorReference":
         """The palette of a picture, uint8, H x W x 3, RGB. Made once for all frames that keep to it."""
         return cls(rules.match, rules.look, _shares(_converted(image, rules.match, rules.look)))
+
+
+def remembered_palette(rules: CoherenceRules) -> Callable[[Image], ColorReference]:
+    """`ColorReference.of` that measures a picture again only when it is another one than the last time."""
+    last: Image | None = None
+    palette: ColorReference
+
+    def of(image: Image) -> ColorReference:
+        nonlocal last, palette
+        if image is not last:
+            last, palette = image, ColorReference.of(image, rules)
+        return palette
+
+    return of
 
 
 def conditioned(

@@ -33,6 +33,7 @@ class Feedback:
     size: Size
     cadence: int
     color: CoherenceRules
+    palette_of: Callable[[Image], ColorReference]  # by the rules in `color`
     init: Image | None = None  # what the first frame starts from, of `size`
     init_denoise: float = 0.0  # 0..1
     palette: Image | None = None  # colours are taken from here in place of the first frame
@@ -47,7 +48,7 @@ class Feedback:
         first = step.frames[0]
         previous = carry.images.get(PREVIOUS)
         reference = carry.images.get(REFERENCE, self.palette)
-        colors = None if reference is None else ColorReference.of(reference, self.color)
+        colors = None if reference is None else self.palette_of(reference)
         if previous is None:
             sampling = replace(first.sampling, denoise=self.init_denoise) if self.init is not None else first.sampling
             result = self._generated(replace(first, sampling=sampling), self.init)
@@ -57,7 +58,7 @@ class Feedback:
             init = conditioned(moved, first.coherence, self.color, colors, first.noise_seed)
             result = self._generated(first, init)
             if reference is None:
-                reference, colors = moved, ColorReference.of(moved, self.color)
+                reference, colors = moved, self.palette_of(moved)
             matches = self.color.match_result
         if matches and colors is not None:
             result = color_matched(result, colors)

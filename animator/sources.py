@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from animator.coherence import remembered_palette
 from animator.feedback import Feedback, Looker
 from animator.project import Project
 from core.hashing import array_fingerprint, fingerprint
@@ -40,6 +41,7 @@ class Sources:
             size=project.size,
             cadence=project.cadence,
             color=project.color,
+            palette_of=remembered_palette(project.color),
             init=init,
             init_denoise=denoise,
             palette=palette,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from animator.coherence import Coherence, CoherenceRules, ColorReference, conditioned
+from animator.coherence import Coherence, CoherenceRules, conditioned, remembered_palette
 from animator.job import RenderJob
 from animator.project import Project
 from core.devices import ModelPool
@@ -54,9 +54,10 @@ def frame_work(folder: Path) -> None:
     depth = np.repeat(y[:, None], SIDE, 1)
     move = CameraMove(x=0.003, z=0.01, yaw=0.3, roll=0.5, zoom=1.01)
     rules = CoherenceRules(match="lab", noise_kind="perlin")
+    palette_of = remembered_palette(rules)
 
     def conditioned_and_stored(moved: Image) -> None:
-        write_png(folder / "a.png", conditioned(moved, NUMBERS, rules, ColorReference.of(image, rules), 7))
+        write_png(folder / "a.png", conditioned(moved, NUMBERS, rules, palette_of(image), 7))
         array_fingerprint(moved)
 
     def flat() -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from animator.coherence import CoherenceRules
+from animator.coherence import CoherenceRules, ColorReference, remembered_palette
 from animator.feedback import Feedback, faded
 from animator.steps import Carry
 from core.image import Size
@@ -20,7 +20,8 @@ def feedback(generator=None, **changes):
         "identity": "test", "generator": generator or Echo(), "look": shifting, "size": SIZE, "cadence": 1,
         "color": CoherenceRules(match="none"),
     }  # fmt: skip
-    return Feedback(**(values | changes))
+    values |= changes
+    return Feedback(**values, palette_of=remembered_palette(values["color"]))
 
 
 def frames_of(mode, count):
@@ -95,3 +96,13 @@ def test_fading_is_exact_at_its_ends():
     assert np.array_equal(faded(a, b, 0), a)
     assert np.array_equal(faded(a, b, 1), b)
     assert np.array_equal(faded(a, a, 0.37), a)
+
+
+def test_a_palette_is_measured_once_a_picture():
+    rules = CoherenceRules(match="lab")
+    palette_of = remembered_palette(rules)
+    a, b = np.random.default_rng(0).integers(0, 256, (2, 8, 12, 3), dtype=np.uint8)
+    first = palette_of(a)
+    assert palette_of(a) is first
+    assert np.array_equal(palette_of(b).shares, ColorReference.of(b, rules).shares)
+    assert np.array_equal(palette_of(a).shares, first.shares)
