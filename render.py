@@ -1,5 +1,6 @@
 """The command line of Driftloop: `python render.py PROJECT` renders a project, `--help` lists the rest."""
 
+import gc
 import sys
 from collections.abc import Callable
 
@@ -30,6 +31,7 @@ for name, command in COMMANDS.items():
 
 def main() -> None:
     """Runs the command in sys.argv; `render` when the first argument is a project file."""
+    gc.set_threshold(200_000)  # our values are frozen and make no cycles; looking for them slowed plans by a tenth
     arguments = sys.argv[1:]
     if arguments and arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
         arguments.insert(0, "render")
