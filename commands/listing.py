@@ -12,6 +12,7 @@ REGISTRIES = {
     "modes": Registry("mode", "animator.modes"),
     "generators": Registry("generator", "diffusion.backends"),
     "depth models": Registry("depth model", "motion.depth"),
+    "flow estimators": Registry("flow estimator", "motion.flow"),
     "exporters": Registry("exporter", "media.exporters"),
 }
 
