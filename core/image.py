@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.errors import UserError
 
 Image = NDArray[np.uint8]  # H x W x 3, RGB, sRGB, 0..255, contiguous
+Rgba = NDArray[np.uint8]  # H x W x 4, an Image and its opacity 0..255, not multiplied into the colours, contiguous
 Mask = NDArray[np.float32]  # H x W, 0..1; 1 = act here
 DepthMap = NDArray[np.float32]  # H x W, > 0, larger is farther
 FlowField = NDArray[np.float32]  # H x W x 2, (dx, dy) in pixels, backward: output(p) = input(p + flow(p))
@@ -74,6 +75,15 @@ def to_image(values: NDArray[np.floating]) -> Image:
 def rounded(levels: NDArray[np.floating]) -> Image:
     """Floats in levels 0..255 as uint8: rounded half up, clipped."""
     return np.ascontiguousarray(np.clip(levels + np.float32(0.5), 0, 255).astype(np.uint8))
+
+
+def opaque(image: Image | Rgba, background: tuple[int, int, int] = (0, 0, 0)) -> Image:
+    """The image over a background; an Image as it is. Levels of the background 0..255."""
+    if image.shape[2] == 3:
+        return image
+    share = image[..., 3:].astype(np.uint16)
+    mixed = image[..., :3] * share + np.array(background, np.uint16) * (255 - share) + 127
+    return (mixed // 255).astype(np.uint8)
 
 
 def resized(image: Image, size: Size, kind: Filter | None = None) -> Image:

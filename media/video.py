@@ -1,27 +1,34 @@
-"""Video as an iterator: from a file, or from a folder of pictures."""
+"""Video as an iterator: from a file, from a folder of pictures, from an animated WebP."""
 
 import glob
+import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+import PIL.Image
+from av.video.reformatter import VideoReformatter
 
 from core.errors import MediaError
-from core.image import LARGEST_SIDE, Image, Size
-from media.read import SUFFIXES, read_image
+from core.image import LARGEST_SIDE, Image, Rgba, Size, opaque
+from media.pixels import Range, dynamic_range, image_of, is_transparent, rgba_of
+from media.read import SUFFIXES, UNREADABLE, read_image, read_image_and_alpha
+from media.sound import SoundInfo, info_of
 
-HD_HEIGHT = 720  # pixels; from here on a video that does not say so is taken as BT.709, below as BT.601
+log = logging.getLogger(__name__)
+
 UNEVEN = 0.3  # of the usual gap between frames; a gap that differs by more makes the rate variable
 MISSTATED = 0.01  # a stated rate that is further from the frames' own times is not believed
-SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-UNSAID = 2  # of colour spaces
+MISSING = 0.1  # of the stated length; a file of pictures alone that ends this much earlier breaks off
+WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave opacity out
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +40,16 @@ class VideoInfo:
     is_variable: bool  # whether frames come at uneven times, so that only their own times tell when they show
     count: int  # frames in the file; a few may be hidden by its edit list
     seconds: Fraction  # from the first frame's appearance to the last one's end
+    has_alpha: bool = False  # whether the file can hold opacity, which `rgba` gives
+    dynamic_range: Range = Range.SDR  # of the file; pictures are converted to standard range
+    sound: SoundInfo | None = None  # of its first sound track
 
 
 class TimedImage(NamedTuple):
     """A picture and when it appears."""
 
     seconds: Fraction  # since the first frame
-    image: Image  # uint8, H x W x 3, RGB
+    image: Image | Rgba  # uint8, H x W x 3, RGB; from `rgba`: H x W x 4
 
 
 class VideoReader:
@@ -77,7 +87,7 @@ class VideoReader:
         self._container.close()
 
     def __iter__(self) -> Iterator[TimedImage]:
-        """All pictures from the first on.
+        """All pictures from the first on, over black where the file is transparent.
 
         Yields:
             Pictures with their times, which rise.
@@ -85,20 +95,51 @@ class VideoReader:
         Raises:
             MediaError: if the file is damaged.
         """
-        convert = VideoReformatter()
+        if self.info.has_alpha:
+            return (TimedImage(seconds, opaque(image)) for seconds, image in self.rgba())
+        return self._converted(partial(image_of, convert=VideoReformatter()))
+
+    def rgba(self) -> Iterator[TimedImage]:
+        """All pictures from the first on with their opacity: uint8, H x W x 4.
+
+        Yields:
+            As the reader itself.
+
+        Raises:
+            MediaError: as there.
+        """
+        return self._converted(partial(rgba_of, convert=VideoReformatter()))
+
+    def _converted(self, image_of: Callable[[Any], Image | Rgba]) -> Iterator[TimedImage]:
         start: Fraction | None = None
+        is_damaged = False
         for n, frame in enumerate(self._frames()):
             time = n / self.info.fps if frame.pts is None else frame.pts * Fraction(frame.time_base)
             start = time if start is None else start
-            yield TimedImage(time - start, _image(frame, convert))
+            if frame.is_corrupt and not is_damaged:
+                is_damaged = True
+                log.warning("%s: frame %d is damaged and shown as far as it can be read", self.path, n)
+            yield TimedImage(time - start, image_of(frame))
 
     def _frames(self) -> Iterator[Any]:
         """Decoded frames from the first on."""
         try:
             self._container.seek(0)
-            yield from self._container.decode(self._stream)
+            if self._holds_alpha_apart():
+                yield from self._with_alpha()
+            else:
+                yield from self._container.decode(self._stream)
         except av.FFmpegError as fault:
             raise self._fault(f"is damaged ({fault.strerror or fault})") from fault
+
+    def _holds_alpha_apart(self) -> bool:
+        """Whether opacity lies beside the pictures, where only the codec's own library finds it."""
+        return self._stream.codec_context.name in WITH_ALPHA and self._stream.metadata.get("alpha_mode") == "1"
+
+    def _with_alpha(self) -> Iterator[Any]:
+        decoder = av.CodecContext.create(WITH_ALPHA[self._stream.codec_context.name], "r")
+        for packet in self._container.demux(self._stream):
+            yield from decoder.decode(packet if packet.size else None)
 
     def _pictures(self) -> Any:
         """The first track of moving pictures; a cover image is none."""
@@ -110,7 +151,7 @@ class VideoReader:
         raise self._fault(what)
 
     def _measured(self) -> VideoInfo:
-        """Times from the file's packets; the size from its first picture, as only that tells how it is turned."""
+        """Times from the file's packets; the rest from its first picture, as only that tells how it is turned."""
         times, count = self._times()
         first = next(self._frames(), None)
         if first is None:
@@ -118,18 +159,26 @@ class VideoReader:
         size = Size(first.width, first.height)
         if max(size) > LARGEST_SIDE:
             raise self._fault(f"{size} is too large; sides may have up to {LARGEST_SIDE} pixels")
+        levels = dynamic_range(first)
+        if levels is not Range.SDR:
+            log.warning("%s: is HDR (%s); its pictures are tone-mapped to standard range", self.path, levels.upper())
         is_variable = _is_uneven(times)
         span = Fraction(int(times[-1] - times[0])) * self._stream.time_base if times.size > 1 else Fraction(0)
         fps = Fraction(self._stream.average_rate or self._stream.guessed_rate or 1)
         measured = (times.size - 1) / span if span else fps
         if is_variable or abs(fps / measured - 1) > MISSTATED:
             fps = measured
+        seconds = span + 1 / fps
+        self._check_whole(seconds, count)
         return VideoInfo(
             size=Size(size.height, size.width) if round(first.rotation / 90) % 2 else size,
             fps=fps,
             is_variable=is_variable,
             count=count,
-            seconds=span + 1 / fps,
+            seconds=seconds,
+            has_alpha=is_transparent(first),
+            dynamic_range=levels,
+            sound=info_of(self._container),
         )
 
     def _times(self) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
@@ -141,6 +190,12 @@ class VideoReader:
         if len(packets) < self._stream.frames or any(packet.is_corrupt for packet in packets):
             raise self._fault(f"breaks off after {len(packets)} of {self._stream.frames} frames")
         return np.sort([packet.pts for packet in packets if packet.pts is not None]).astype(np.int64), len(packets)
+
+    def _check_whole(self, seconds: Fraction, count: int) -> None:
+        """A file that does not state its frames may state its length; sound may be longer than the pictures."""
+        stated = Fraction(self._container.duration or 0, av.time_base)
+        if not self._container.streams.audio and seconds < (1 - MISSING) * stated:
+            raise self._fault(f"breaks off after {count} frames, at {float(seconds):.2f} of {float(stated):.2f} s")
 
     def _fault(self, what: str) -> MediaError:
         return MediaError(what, where=str(self.path), way_out="Check that it plays elsewhere, or convert it to MP4")
@@ -170,7 +225,9 @@ class PictureReader:
                 "no pictures here", where=str(self.source), way_out=f"Looked for {', '.join(sorted(SUFFIXES))}"
             )
         count = len(self._files)
-        self.info = VideoInfo(Size.of(read_image(self._files[0])), self.fps, False, count, count / self.fps)
+        image, alpha = read_image_and_alpha(self._files[0])
+        has_alpha = bool(alpha.min() < 1)
+        self.info = VideoInfo(Size.of(image), self.fps, False, count, count / self.fps, has_alpha)
         return self
 
     def __exit__(
@@ -187,34 +244,117 @@ class PictureReader:
         Raises:
             MediaError: if one cannot be read, or has another size than the first.
         """
+        return self._read(read_image)
+
+    def rgba(self) -> Iterator[TimedImage]:
+        """All pictures from the first on with their opacity: uint8, H x W x 4.
+
+        Yields:
+            As the reader itself.
+
+        Raises:
+            MediaError: as there.
+        """
+        return self._read(_rgba_in)
+
+    def _read(self, image_in: Callable[[Path], Image | Rgba]) -> Iterator[TimedImage]:
         for n, path in enumerate(self._files):
-            image = read_image(path)
+            image = image_in(path)
             if Size.of(image) != self.info.size:
                 raise MediaError(f"is {Size.of(image)}, the pictures before it {self.info.size}", where=str(path))
             yield TimedImage(n / self.fps, image)
 
 
-def open_video(source: Path, pictures_fps: Fraction) -> VideoReader | PictureReader:
+class AnimationReader:
+    """An animated WebP as a video; FFmpeg reads none. Holds the open file."""
+
+    def __init__(self, path: Path) -> None:
+        """Args: path: a WebP file."""
+        self.path = path
+
+    def __enter__(self) -> Self:
+        """Opens the file and reads the times of its frames, which takes decoding them.
+
+        Raises:
+            MediaError: if the file is missing, no WebP, damaged or too large.
+        """
+        try:
+            self._picture = PIL.Image.open(self.path, formats=["WEBP"])
+            if max(self._picture.size) > LARGEST_SIDE:
+                raise self._fault(f"{Size(*self._picture.size)} is too large; sides may have up to {LARGEST_SIDE}")
+            lasting = [self._lasting(n) for n in range(getattr(self._picture, "n_frames", 1))]
+        except UNREADABLE as fault:
+            raise self._fault(f"cannot be read ({getattr(fault, 'strerror', None) or fault})") from fault
+        self._starts = list(accumulate(lasting[:-1], initial=Fraction(0)))
+        count, seconds = len(lasting), sum(lasting, Fraction(0))
+        fps = count / seconds if seconds else Fraction(1)
+        is_variable = max(lasting) - min(lasting) > Fraction(1, 1000)  # all times are whole thousandths
+        has_alpha = self._picture.mode == "RGBA"
+        self.info = VideoInfo(Size(*self._picture.size), fps, is_variable, count, seconds or 1 / fps, has_alpha)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Closes the file."""
+        self._picture.close()
+
+    def __iter__(self) -> Iterator[TimedImage]:
+        """All pictures from the first on, over black where they are transparent.
+
+        Yields:
+            Pictures with their times, which rise.
+
+        Raises:
+            MediaError: if the file is damaged.
+        """
+        return (TimedImage(seconds, opaque(image)) for seconds, image in self.rgba())
+
+    def rgba(self) -> Iterator[TimedImage]:
+        """All pictures from the first on with their opacity: uint8, H x W x 4.
+
+        Yields:
+            As the reader itself.
+
+        Raises:
+            MediaError: as there.
+        """
+        for n, start in enumerate(self._starts):
+            try:
+                self._picture.seek(n)
+                yield TimedImage(start, np.array(self._picture.convert("RGBA")))
+            except UNREADABLE as fault:
+                raise self._fault(f"is damaged at frame {n} ({fault})") from fault
+
+    def _lasting(self, n: int) -> Fraction:
+        """How long a frame shows, seconds."""
+        self._picture.seek(n)
+        self._picture.load()
+        return Fraction(round(self._picture.info.get("duration", 0)), 1000)
+
+    def _fault(self, what: str) -> MediaError:
+        return MediaError(what, where=str(self.path), way_out="Check that it shows elsewhere")
+
+
+Reader = VideoReader | PictureReader | AnimationReader
+
+
+def open_video(source: Path, pictures_fps: Fraction) -> Reader:
     """The reader for a path.
 
     Args:
-        source: a video file, a folder of pictures, or a pattern such as `shots/*.png`.
+        source: a video file, an animated picture, a folder of pictures, or a pattern such as `shots/*.png`.
         pictures_fps: how fast pictures follow each other; a file knows its own rate.
     """
     if source.is_dir() or (glob.has_magic(source.name) and not source.exists()):
         return PictureReader(source, pictures_fps)
-    return VideoReader(source)
+    return AnimationReader(source) if source.suffix.lower() == ".webp" else VideoReader(source)
 
 
-def _image(frame: Any, convert: VideoReformatter) -> Image:
-    """A decoded frame as uint8, H x W x 3, RGB, turned upright."""
-    space = frame.colorspace
-    if space == UNSAID:
-        space = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
-    converted = convert.reformat(
-        frame, format="rgb24", src_colorspace=space, dst_color_range=ColorRange.JPEG, interpolation=SCALING
-    )
-    return np.ascontiguousarray(np.rot90(converted.to_ndarray(), round(frame.rotation / 90)))
+def _rgba_in(path: Path) -> Rgba:
+    """A picture file with its opacity."""
+    image, alpha = read_image_and_alpha(path)
+    return np.dstack([image, np.round(alpha * 255).astype(np.uint8)])
 
 
 def _is_uneven(times: np.ndarray[Any, np.dtype[np.int64]]) -> bool:

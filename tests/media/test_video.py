@@ -169,3 +169,108 @@ def test_a_picture_of_another_size_is_refused_by_name(tmp_path):
     pictures(tmp_path, ["b.png"], size=(5, 5))
     with pytest.raises(MediaError, match=r"b\.png: is 5x5"), open_video(tmp_path, Fraction(10)) as video:
         list(video)
+
+
+def ramp(n: int, size=SIZE) -> np.ndarray:
+    """Opacity rises from left to right; the colour tells the frame."""
+    image = np.full((size.height, size.width, 4), (200, 8 * n, 60, 255), np.uint8)
+    image[..., 3] = np.linspace(0, 255, size.width).round().astype(np.uint8)
+    return image
+
+
+def record_alpha(path, codec, pixels, count=4):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=24)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, pixels
+        for n in range(count):
+            frame = av.VideoFrame.from_ndarray(ramp(n), "rgba").reformat(format=pixels)
+            frame.pts, frame.time_base = n, TICK
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels"),
+    [
+        ("a.webm", "libvpx-vp9", "yuva420p"),
+        ("a.mov", "prores_ks", "yuva444p10le"),
+        ("a.mkv", "ffv1", "bgra"),
+        ("b.mov", "qtrle", "argb"),
+        ("a.webp", "libwebp_anim", "bgra"),
+        ("a.apng", "apng", "rgba"),
+    ],
+)
+def test_opacity_is_read_where_there_is_any(name, codec, pixels, tmp_path):
+    with open_video(record_alpha(tmp_path / name, codec, pixels), Fraction(24)) as video:
+        assert (video.info.has_alpha, video.info.count, video.info.size) == (True, 4, SIZE)
+        frames, over_black = list(video.rgba()), list(video)
+    assert [round(frame.seconds * 24) for frame in frames] == [0, 1, 2, 3]
+    assert all(np.abs(frame.image[..., 3].astype(int) - ramp(0)[..., 3]).max() <= 8 for frame in frames)
+    assert all(is_image(frame.image) for frame in over_black)
+    assert over_black[0].image[:, 2].mean() < 12 < 60 < over_black[0].image[:, -2].mean()
+
+
+def test_an_opaque_file_is_opaque(tmp_path):
+    with VideoReader(record(tmp_path / "a.mp4")) as video:
+        assert not video.info.has_alpha
+        assert all((image[..., 3] == 255).all() for _, image in video.rgba())
+
+
+def record_levels(path, levels, transfer):
+    """Gray of each 10-bit luma level, one a frame, in BT.2020."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=24)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p10le"
+        codec = stream.codec_context
+        codec.color_primaries, codec.color_trc, codec.colorspace, codec.color_range = 9, transfer, 9, 1
+        for n, level in enumerate(levels):
+            planes = [
+                np.full((SIZE.height, SIZE.width), level),
+                *[np.full((SIZE.height // 2, SIZE.width // 2), 512)] * 2,
+            ]
+            flat = np.concatenate([plane.ravel() for plane in planes]).astype(np.uint16)
+            frame = av.VideoFrame.from_ndarray(flat.reshape(-1, SIZE.width), "yuv420p10le")
+            frame.pts, frame.time_base = n, TICK
+            frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range = 9, transfer, 9, 1
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def test_ten_bits_become_eight(tmp_path):
+    _, frames = read(record_levels(tmp_path / "a.mkv", [64, 502, 940], 1))
+    assert [frame.image[5, 5].tolist() for frame in frames] == [[0] * 3, [128] * 3, [255] * 3]
+
+
+@pytest.mark.parametrize(("transfer", "name", "white"), [(16, "pq", 573), (18, "hlg", 721)])
+def test_hdr_is_told_and_toned_down(transfer, name, white, tmp_path, caplog):
+    """White is 203 nits by BT.2408: 58 % of PQ, 75 % of HLG; what is brighter stays apart from it."""
+    info, frames = read(record_levels(tmp_path / "a.mkv", [64, (64 + white) // 2, white, white + 60, 940], transfer))
+    assert info.dynamic_range == name
+    assert "HDR" in caplog.text
+    grays = [int(frame.image[5, 5, 1]) for frame in frames]
+    assert grays == sorted(set(grays))
+    assert grays[0] == 0 and 215 <= grays[2] <= 245 and grays[4] >= 250
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "webm"])
+def test_a_file_that_states_only_its_length_breaks_off_too(suffix, tmp_path):
+    path, random = tmp_path / f"a.{suffix}", np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libvpx-vp9", rate=24, options={"deadline": "realtime", "cpu-used": "8"})
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        for _ in range(24):
+            noise = random.integers(0, 256, (SIZE.height, SIZE.width, 3), dtype=np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise, "rgb24")))
+        container.mux(stream.encode())
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(MediaError, match="breaks off"):
+        read(path)
+
+
+def test_one_frame_is_a_video(tmp_path):
+    info, frames = read(record(tmp_path / "a.mp4", [0]))
+    assert (info.count, info.is_variable, len(frames)) == (1, False, 1)
+    assert info.seconds == 1 / info.fps > 0
