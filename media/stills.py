@@ -35,9 +35,14 @@ def write_png(path: Path, image: Image, text: Mapping[str, str] = NO_TEXT, level
     Raises:
         MediaError: if the file cannot be written, or a text cannot be put into a PNG.
     """
-    rows = image.reshape(image.shape[0], -1)
     with replacing(path) as temporary:
-        temporary.write_bytes(_png(rows, (image.shape[1], image.shape[0], 8, _RGB), text, level))
+        temporary.write_bytes(png(image, text, level))
+
+
+def png(image: Image, text: Mapping[str, str] = NO_TEXT, level: int = LEVEL) -> bytes:
+    """The bytes of a PNG file; see `write_png`."""
+    rows = image.reshape(image.shape[0], -1)
+    return _png(rows, (image.shape[1], image.shape[0], 8, _RGB), text, level)
 
 
 def write_png16(path: Path, values: NDArray[np.uint16], text: Mapping[str, str] = NO_TEXT, level: int = LEVEL) -> None:
