@@ -59,8 +59,9 @@ AGES: tuple[tuple[tuple[int, int, int], str], ...] = (
 )  # before a version of the web UI, the setting that now gives what it did
 OLD_SCHEDULES = (" Polyexponential", " Exponential", " Karras")  # once ends of sampler names
 NOVELAI_SAMPLERS = {
-    "k_euler_ancestral": "Euler a", "k_euler": "Euler", "k_lms": "LMS", "k_dpm_2": "DPM2", "k_dpm_2_ancestral": "DPM2 a",
-    "k_dpmpp_2s_ancestral": "DPM++ 2S a", "k_dpmpp_2m": "DPM++ 2M", "k_dpmpp_sde": "DPM++ SDE", "ddim": "DDIM", "plms": "PLMS",
+    "k_euler_ancestral": "Euler a", "k_euler": "Euler", "k_lms": "LMS", "k_dpm_2": "DPM2", "ddim": "DDIM",
+    "k_dpm_2_ancestral": "DPM2 a", "k_dpmpp_2s_ancestral": "DPM++ 2S a", "k_dpmpp_2m": "DPM++ 2M",
+    "k_dpmpp_sde": "DPM++ SDE", "plms": "PLMS",
 }  # fmt: skip
 
 _FIELD = re.compile(r'(\w[\w \-/]{1,100}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')

@@ -61,9 +61,9 @@ def test_a_gif_says_it_in_its_comment():
 
 def test_no_picture_and_no_format_are_told(tmp_path):
     (tmp_path / "a.png").write_bytes(b"nothing")
-    with pytest.raises(MediaError, match="a.png"):
+    with pytest.raises(MediaError, match=r"a\.png"):
         infotext_in(tmp_path / "a.png")
-    with pytest.raises(MediaError, match="none.png"):
+    with pytest.raises(MediaError, match=r"none\.png"):
         infotext_in(tmp_path / "none.png")
     with pytest.raises(UnknownName, match=r"\.png"):
         write_picture(tmp_path / "a.tga", IMAGE)
