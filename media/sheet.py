@@ -5,16 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import PIL.ImageDraw
-import PIL.ImageFont
 
 from core.image import Image, Size, resized
+from media.letters import cut, font
 from media.stills import write_png
 
 MOST = 20  # thumbnails on a sheet
@@ -89,16 +87,16 @@ def drawn(thumbnails: Sequence[Thumbnail], title: str, fps: Fraction) -> Image:
     sheet = Size(columns * cell.width + GAP, top + math.ceil(len(thumbnails) / columns) * cell.height)
     page = PIL.Image.new("RGB", sheet, PAPER)
     pen = PIL.ImageDraw.Draw(page)
-    title_font = _font(TITLE, bold=True)
-    pen.text((GAP, GAP), _cut(" ".join(title.split()), title_font, sheet.width - 2 * GAP), INK, title_font)
+    title_font = font(TITLE, bold=True)
+    pen.text((GAP, GAP), cut(" ".join(title.split()), title_font, sheet.width - 2 * GAP), INK, title_font)
     before = ""
     for n, thumbnail in enumerate(thumbnails):
         corner = GAP + n % columns * cell.width, top + n // columns * cell.height
         _draw(page, corner, thumbnail, thumbnail.index / fps)
         if thumbnail.caption != before:
-            text = "\n".join(_wrapped(thumbnail.caption, size.width))
+            text = "\n".join(_caption(thumbnail.caption, size.width))
             below = corner[0], corner[1] + size.height + 2 * NUMBER
-            pen.text(below, text, FAINT, _font(CAPTION), spacing=line - CAPTION)
+            pen.text(below, text, FAINT, font(CAPTION), spacing=line - CAPTION)
         before = thumbnail.caption
     return np.array(page)
 
@@ -111,9 +109,9 @@ def _draw(page: PIL.Image.Image, corner: tuple[int, int], thumbnail: Thumbnail, 
     pen.rectangle((corner[0] - 1, corner[1] - 1, right, bottom), outline=EDGE)
     page.paste(PIL.Image.fromarray(thumbnail.image), corner)
     baseline = bottom + round(1.4 * NUMBER)
-    pen.text((corner[0], baseline), f"{thumbnail.index}", INK, _font(NUMBER, bold=True), anchor="ls")
+    pen.text((corner[0], baseline), f"{thumbnail.index}", INK, font(NUMBER, bold=True), anchor="ls")
     minutes, rest = divmod(float(seconds), 60)
-    pen.text((right, baseline), f"{int(minutes)}:{rest:05.2f}", FAINT, _font(CAPTION), anchor="rs")
+    pen.text((right, baseline), f"{int(minutes)}:{rest:05.2f}", FAINT, font(CAPTION), anchor="rs")
 
 
 def _small(image: Image) -> Image:
@@ -133,33 +131,16 @@ def _columns(count: int, cell: Size) -> int:
     return min(range(1, count + 1), key=badness)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _caption(text: str, width: int) -> list[str]:
     """The text in at most CAPTION_LINES lines of this width, cut off at the end."""
-    font, words = _font(CAPTION), text.split()
+    letters, words = font(CAPTION), text.split()
     lines: list[str] = []
     while words and len(lines) < CAPTION_LINES:
         taken = 1
-        while taken < len(words) and font.getlength(" ".join(words[: taken + 1])) <= width:
+        while taken < len(words) and letters.getlength(" ".join(words[: taken + 1])) <= width:
             taken += 1
         if len(lines) == CAPTION_LINES - 1:
             taken = len(words)
-        lines.append(_cut(" ".join(words[:taken]), font, width))
+        lines.append(cut(" ".join(words[:taken]), letters, width))
         words = words[taken:]
     return lines
-
-
-def _cut(text: str, font: PIL.ImageFont.FreeTypeFont, width: int) -> str:
-    """The text, or as much of it as fits, with a mark that something is missing."""
-    if font.getlength(text) <= width:
-        return text
-    fitting = max((n for n in range(len(text[:400])) if font.getlength(f"{text[:n]}…") <= width), default=0)
-    return f"{text[:fitting].rstrip()}…"
-
-
-@cache
-def _font(size: int, *, bold: bool = False) -> PIL.ImageFont.FreeTypeFont:
-    """DejaVu Sans, which knows most alphabets; it comes with matplotlib."""
-    spec = find_spec("matplotlib")
-    assert spec is not None and spec.submodule_search_locations is not None
-    folder = Path(spec.submodule_search_locations[0]) / "mpl-data" / "fonts" / "ttf"
-    return PIL.ImageFont.truetype(str(folder / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")), size)
