@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import UserError
@@ -35,6 +35,7 @@ fields = st.dictionaries(
 )
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(words, words, fields)
 def test_what_is_written_is_read_back(prompt, negative, values):
     prompt, negative = ("\n".join(part).strip() for part in (prompt, negative))
