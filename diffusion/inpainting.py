@@ -59,7 +59,7 @@ class Canvas:
     """What the sampler gets, and what its picture goes back into."""
 
     init: Image  # uint8, H x W x 3, of the request's size unless the mode is "latent"
-    mask: Mask | None  # of `init`'s size; 1 = drawn anew; None where nothing is masked
+    mask: Mask | None  # of the request's size; 1 = drawn anew; None where nothing is masked
     reference: Image  # uint8, whose colours a correction goes by: what the sampler saw, before it was filled
     kept: Image | None = None  # uint8, the original that stays where the overlay is opaque
     overlay: Mask | None = None  # of `kept`'s size; 1 = the new picture shines through
@@ -189,10 +189,10 @@ def _whole(
 ) -> Canvas:
     """The canvas of a request that draws the whole picture."""
     init = fitted(image, size, mode, enlarge)
-    levels = fitted(levels, size, mode)
-    start = filled(init, levels) if rules.content == "fill" else init
+    start = filled(init, fitted(levels, Size.of(init), mode)) if rules.content == "fill" else init
+    levels = fitted(levels, size, "stretch" if mode == "latent" else mode)
     doubled = np.minimum(levels, 127) * 2 + (levels > 127)  # what is half covered by the mask is drawn in full
-    return Canvas(start, to_float(levels), init, fitted(init, size), to_float(fitted(doubled, size)))
+    return Canvas(start, to_float(levels), init, fitted(init, size), to_float(doubled))
 
 
 def _part(image: Image, levels: Image, size: Size, rules: InpaintRules, enlarge: Enlarge | None) -> Canvas:

@@ -64,7 +64,7 @@ NOVELAI_SAMPLERS = {
     "k_dpmpp_sde": "DPM++ SDE", "plms": "PLMS",
 }  # fmt: skip
 
-_FIELD = re.compile(r'(\w[\w \-/]{1,100}):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
+_FIELD = re.compile(r'(?<![\w \-/])[ \-/]*+(\w[\w \-/]++):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
 _SIZE = re.compile(r"(\d+)x(\d+)")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 

@@ -133,10 +133,10 @@ def test_fill_changes_what_the_sampler_starts_from_only():
     assert (fill.reference == image).all() and (fill.kept == image).all()
 
 
-def test_latent_resizing_leaves_picture_and_mask_at_their_own_size():
+def test_latent_resizing_keeps_the_pictures_own_size_and_the_masks_of_the_request():
     image, mask = picture(), mask_with((20, 10, 40, 30))
     prepared = canvas(image, mask, Size(128, 96), replace(SHARP, content="fill"), mode="latent")
-    assert prepared.init.shape == (48, 64, 3) and prepared.mask.shape == (48, 64)
+    assert prepared.init.shape == (48, 64, 3) and prepared.mask.shape == (96, 128)
     assert prepared.pasted(picture(128, 96)).shape == (96, 128, 3)
 
 
