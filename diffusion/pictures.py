@@ -1,51 +1,99 @@
-"""Studio: one model with all that makes pictures from requests: pixels to latents, sampling, and back to pixels."""
+"""Studio: models with all that makes pictures from requests: pixels to latents, sampling, and back to pixels."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import cast
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.image import Image, Size, to_float
+from core.errors import UnknownName, UserError
+from core.image import Image, Size, resized, to_image
+from diffusion.hires import LATENT_MODES, Enlargement, centre, first_request, resized_latent, second_request
+from diffusion.kit import Kit
+from diffusion.masking import blend, check_mask, seen_by_inpainting
 from diffusion.models.loaded import LoadedModel
-from diffusion.prompt.encode import PromptEncoder
-from diffusion.request import ImageRequest
-from diffusion.sampling.denoiser import Denoiser, UNetCall
-from diffusion.sampling.guidance import Guidance
+from diffusion.request import DrawingRules, Hires, ImageRequest, Refiner
+from diffusion.sampling.blend import KeepingClean, KeepingNoised
+from diffusion.sampling.denoiser import Denoiser
+from diffusion.sampling.guidance import Guidance, GuidanceOptions
 from diffusion.sampling.loop import sample, start
 from diffusion.sampling.names import resolve
 from diffusion.sampling.noise import NoiseSeed, SeededNoise
-from diffusion.sampling.noise_schedule import ScheduleOptions, TrainingNoise
+from diffusion.sampling.noise_schedule import ScheduleOptions
 from diffusion.sampling.plan import SamplerPlan, sampler_plan
+from diffusion.sampling.relay import Relay
 from diffusion.sampling.run import SamplerSettings
+from diffusion.sampling.timesteps import GuidedDenoise
+from diffusion.tiling import circular
 
+MOST_MODELS = 3  # whose encoded prompts are remembered
 MOST_TOGETHER = 4  # pictures in one batch; more are hardly faster and cost memory
 
 FloatPicture = NDArray[np.float32]  # H x W x 3, RGB, sRGB, about 0..1, not clipped; NaN where a model broke
+Enlarge = Callable[[Image, Size], Image]  # an upscaler of pictures: at least as large as asked for on both sides
+Load = Callable[[str], LoadedModel]
+
+PLAIN_UPSCALERS: Mapping[str, Enlarge] = {
+    "None": lambda image, size: resized(image, size, "nearest"),
+    "Lanczos": lambda image, size: resized(image, size, "lanczos"),
+    "Nearest": lambda image, size: resized(image, size, "nearest"),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pass:
+    """One run of the sampler for one request."""
+
+    request: ImageRequest
+    model: str = ""  # empty: the studio's own
+    latent: Tensor | None = None  # 1 x C x rows x columns, in place of the request's init
+    before: int = 0  # steps of the pass before
+
+    @property
+    def has_init(self) -> bool:
+        """Image to image."""
+        return self.latent is not None or self.request.init is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What pictures that are sampled together have in common."""
+    """What passes that are sampled together have in common."""
 
+    model: str
     canvas: Size  # the size rounded up to whole latent cells
-    from_init: bool  # image to image
+    has_init: bool
+    is_masked: bool
     plan: SamplerPlan
     settings: SamplerSettings
+    guidance: GuidanceOptions
+    rules: DrawingRules
+    refiner: Refiner | None
+    before: int
 
 
 class Studio:
-    """Makes pictures with one model. Remembers encoded prompts, nothing else."""
+    """Makes pictures with one model, and others that requests name. Remembers encoded prompts, nothing else."""
 
-    def __init__(self, model: LoadedModel) -> None:
-        """Args: model: shared, not changed."""
+    def __init__(
+        self, model: LoadedModel, load: Load | None = None, upscalers: Mapping[str, Enlarge] = PLAIN_UPSCALERS
+    ) -> None:
+        """A studio for one model.
+
+        Args:
+            model: shared, not changed.
+            load: gives refiners and models of second passes by name.
+            upscalers: of pictures, for second passes, by name.
+        """
         self._model = model
-        self._encoder = PromptEncoder(model)
-        self._training = TrainingNoise.of(model.alphas_cumprod.numpy())
+        self._load = load
+        self._upscalers = upscalers
+        self._made_kit = lru_cache(maxsize=MOST_MODELS)(Kit)
 
     @property
     def is_half(self) -> bool:
@@ -54,103 +102,199 @@ class Studio:
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def pictures(self, requests: Sequence[ImageRequest]) -> list[FloatPicture]:
-        """The picture of each request, whole and of its size, as the model gave it.
+        """The picture of each request, whole and of its size (with a hires fix: the larger one), as the model gave it.
 
         Raises:
-            UserError: for an unknown sampler, or numbers or prompts out of range.
+            UserError: for an unknown sampler, upscaler or model, or numbers or prompts out of range.
         """
+        passes = {place: Pass(first_request(request)) for place, request in enumerate(requests)}
+        done = self._sampled_all(passes)
+        again = {
+            place: self._second_pass(request, request.hires, done[place])
+            for place, request in enumerate(requests)
+            if request.hires is not None
+        }
+        passes |= again
+        done |= self._sampled_all(again)
+        return [self._decoded(passes[place], done[place]) for place in range(len(requests))]
+
+    def _sampled_all(self, passes: Mapping[int, Pass]) -> dict[int, Tensor]:
+        """Clean latents of all passes, C x rows x columns, in as few batches as may be."""
         batches: dict[Batch, list[int]] = {}
-        for place, request in enumerate(requests):
-            batches.setdefault(self._batch(request), []).append(place)
-        pictures: dict[int, FloatPicture] = {}
+        for place, one in passes.items():
+            batches.setdefault(self._batch(one), []).append(place)
+        latents: dict[int, Tensor] = {}
         for batch, places in batches.items():
             for some in _cut(places, MOST_TOGETHER if batch.plan.sampler.fits_batch else 1):
-                latents = self._sampled(batch, [requests[place] for place in some])
-                pictures |= {place: self._decoded(latents[i], requests[place].size) for i, place in enumerate(some)}
-        return [pictures[place] for place in range(len(requests))]
+                latents |= zip(some, self._sampled(batch, [passes[place] for place in some]), strict=True)
+        return latents
 
-    def _batch(self, request: ImageRequest) -> Batch:
-        """What a request needs of the batch it is sampled in."""
-        sampling, from_init = request.sampling, request.init is not None
+    def _batch(self, one: Pass) -> Batch:
+        """What a pass needs of the batch it is sampled in."""
+        request, numbers, kit = one.request, one.request.sampling, self._kit(one.model)
+        check_mask(request)
+        if request.rules.tiling and kit.canvas(request.size) != request.size:
+            raise UserError(
+                f"a tile of {request.size}", way_out=f"Choose sides that {kit.model.autoencoder.factor} divides"
+            )
         plan = sampler_plan(
-            resolve(request.sampler),
-            int(sampling.steps),
-            self._training,
-            denoise=sampling.denoise if from_init else None,
-            options=ScheduleOptions(for_sdxl=self._model.family == "sdxl"),
+            resolve(request.sampler, request.schedule),
+            int(numbers.steps),
+            kit.training,
+            denoise=numbers.denoise if one.has_init else None,
+            rule=request.rules.img2img_steps,
+            options=ScheduleOptions(
+                numbers.sigma_min,
+                numbers.sigma_max,
+                numbers.rho,
+                request.rules.drop_penultimate,
+                for_sdxl=kit.model.family == "sdxl",
+            ),
+            full_variance=request.rules.full_variance,
         )
-        canvas = Size(*(_rounded_up(side, self._model.autoencoder.factor) for side in request.size))
-        return Batch(canvas, from_init, plan, SamplerSettings(sampling.eta_ancestral, sampling.eta_ddim))
+        settings = SamplerSettings(
+            numbers.eta_ancestral,
+            numbers.eta_ddim,
+            numbers.s_noise,
+            numbers.s_churn,
+            numbers.s_tmin,
+            numbers.s_tmax or math.inf,
+        )
+        return Batch(
+            model=one.model,
+            canvas=kit.canvas(request.size),
+            has_init=one.has_init,
+            is_masked=request.inpaint is not None,
+            plan=plan,
+            settings=settings,
+            guidance=GuidanceOptions(numbers.cfg_rescale, numbers.skip_negative_below, numbers.skip_negative_early),
+            rules=request.rules,
+            refiner=request.refiner,
+            before=one.before * plan.sampler.calls_per_step,
+        )
 
-    def _sampled(self, batch: Batch, requests: Sequence[ImageRequest]) -> Tensor:
-        """Clean latents; float32, N x channels x rows x columns."""
-        model, plan = self._model, batch.plan
-        conditionings = [
-            self._encoder.encode(
-                request.prompt, request.negative, plan.prompt_steps, clip_skip=int(request.sampling.clip_skip)
+    def _sampled(self, batch: Batch, passes: Sequence[Pass]) -> Tensor:
+        """Clean latents; float32, N x C x rows x columns."""
+        kit, plan = self._kit(batch.model), batch.plan
+        requests = [one.request for one in passes]
+        shape = (kit.model.autoencoder.channels, *kit.cells(batch.canvas))
+        seeds = [noise_seed(request, kit) for request in requests]
+        noise = SeededNoise(seeds, shape, source=batch.rules.noise, device=kit.model.device)
+        unit = noise.initial()
+        with tiled(batch.rules, kit.model.unet, kit.model.autoencoder.network):
+            init = torch.cat([_init(one, kit) for one in passes]) if batch.has_init else None
+            kept = blend(requests, init, unit, kit) if init is not None and batch.is_masked else None
+            seen = torch.cat([seen_by_inpainting(request, kit) for request in requests]) if kit.inpaints else None
+            denoise = self._denoiser(batch, requests, seen)
+            if kept is not None:
+                denoise = (
+                    KeepingNoised(denoise, kept, unit) if plan.sampler.own_timesteps else KeepingClean(denoise, kept)
+                )
+            begun = start(
+                plan, unit * _strengths(requests, unit) if batch.has_init else unit, kept.kept if kept else init
             )
-            for request in requests
-        ]
-        denoiser = Denoiser(unet_call(model, batch.canvas), self._training, model.prediction, model.dtype)
-        guidance = Guidance(denoiser, plan, conditionings, [request.sampling.cfg for request in requests])
-        grid = model.autoencoder
-        shape = (grid.channels, batch.canvas.height // grid.factor, batch.canvas.width // grid.factor)
-        noise = SeededNoise([noise_seed(request) for request in requests], shape, device=model.device)
-        initial, init = noise.initial(), None
-        if batch.from_init:
-            init = torch.cat(
-                [self._encoded(request.init, batch.canvas) for request in requests if request.init is not None]
+            x = sample(denoise, begun, plan, noise, batch.settings)
+        return kept.over(x) if kept else x
+
+    def _denoiser(self, batch: Batch, requests: Sequence[ImageRequest], seen: Tensor | None) -> GuidedDenoise:
+        """The guided model of a batch, and the refiner that follows it."""
+        kit = self._kit(batch.model)
+        first = self._guidance(kit, batch, requests, 0, seen)
+        if batch.refiner is None:
+            return first
+        refiner = self._kit(batch.refiner.model)
+        if refiner.model.autoencoder.channels != kit.model.autoencoder.channels or refiner.inpaints != kit.inpaints:
+            raise UserError(
+                f"{refiner.model.name} cannot refine what {kit.model.name} draws: their latents differ",
+                way_out="Choose a refiner of the same family",
             )
-            strengths = [request.sampling.noise_multiplier for request in requests]
-            initial = initial * torch.tensor(strengths, device=model.device).view(-1, 1, 1, 1)
-        return sample(guidance, start(plan, initial, init), plan, noise, batch.settings)
+        return Relay(
+            first,
+            lambda calls: self._guidance(refiner, batch, requests, calls, seen),
+            kit.training,
+            batch.refiner.switch_at,
+        )
 
-    def _encoded(self, image: Image, canvas: Size) -> Tensor:
-        """The latent of one picture, 1 x channels x rows x columns, whatever stands beside it in the batch."""
-        pixels = torch.from_numpy(to_float(padded(image, canvas))).to(self._model.device)
-        return self._model.autoencoder.encode(pixels.permute(2, 0, 1).unsqueeze(0).contiguous() * 2 - 1)
+    def _guidance(
+        self, kit: Kit, batch: Batch, requests: Sequence[ImageRequest], calls: int, seen: Tensor | None
+    ) -> Guidance:
+        """One model, guided by the prompts of all requests."""
+        call, model = kit.unet_call(batch.canvas, seen), kit.model
+        denoiser = Denoiser(call, kit.training, model.prediction, model.dtype, batch.rules.whole_timesteps)
+        conditionings = [kit.conditioning(request, batch.plan.prompt_steps, batch.before) for request in requests]
+        cfgs = [request.sampling.cfg for request in requests]
+        return Guidance(denoiser, batch.plan, conditionings, cfgs, batch.guidance, calls=calls)
 
-    def _decoded(self, latent: Tensor, size: Size) -> FloatPicture:
+    def _second_pass(self, request: ImageRequest, hires: Hires, latent: Tensor) -> Pass:
+        """The second pass of a hires fix, from the latent of the first; C x rows x columns."""
+        sizes, other = Enlargement.of(hires, request.size), self._kit(hires.model)
+        rows, columns = other.cells(sizes.enlarged)
+        if hires.upscaler in LATENT_MODES:
+            enlarged = resized_latent(latent.unsqueeze(0), rows, columns, LATENT_MODES[hires.upscaler])
+        else:
+            picture = to_image(self._decoded(Pass(request), latent))
+            enlarge = self._upscaler(hires.upscaler)
+            enlarged = other.encoded(
+                resized(enlarge(picture, sizes.enlarged), sizes.enlarged, "lanczos"), sizes.enlarged
+            )
+        second = second_request(request, hires)
+        return Pass(second, hires.model, centre(enlarged, *other.cells(sizes.final)), int(request.sampling.steps))
+
+    def _upscaler(self, name: str) -> Enlarge:
+        if name not in self._upscalers:
+            raise UnknownName("upscaler", name, (*LATENT_MODES, *self._upscalers))
+        return self._upscalers[name]
+
+    def _decoded(self, one: Pass, latent: Tensor) -> FloatPicture:
         """The picture of one latent, cut to its size; one at a time, since decoding takes the most memory."""
-        decoded = self._model.autoencoder.decode(latent.unsqueeze(0))[0]
+        kit, size = self._kit(one.model), one.request.size
+        with tiled(one.request.rules, kit.model.autoencoder.network):
+            decoded = kit.model.autoencoder.decode(latent.unsqueeze(0))[0]
         cut = decoded[:, : size.height, : size.width].permute(1, 2, 0)
         return cast(FloatPicture, cut.add(1).div(2).float().cpu().numpy())
 
+    def _kit(self, name: str) -> Kit:
+        """The studio's own model, or another by name."""
+        if not name:
+            return self._made_kit(self._model)
+        if self._load is None:
+            raise UserError(f"no way to load the model {name!r}", way_out="Leave out refiner and second model")
+        return self._made_kit(self._load(name))
 
-def padded(image: Image, canvas: Size) -> Image:
-    """The image with its mirrored edge added on the right and at the bottom."""
-    right, bottom = canvas.width - image.shape[1], canvas.height - image.shape[0]
-    return np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="symmetric") if right or bottom else image
+
+def tiled(rules: DrawingRules, *networks: Any) -> AbstractContextManager[None]:
+    """While open, the networks draw tiles if the rules say so."""
+    return circular(*networks) if rules.tiling else nullcontext()
 
 
-def noise_seed(request: ImageRequest) -> NoiseSeed:
+def noise_seed(request: ImageRequest, kit: Kit) -> NoiseSeed:
     """All that defines the noise of a request."""
     sampling = request.sampling
-    return NoiseSeed(request.seed, int(sampling.variation_seed), sampling.variation_strength)
+    other = Size(int(sampling.seed_width), int(sampling.seed_height))
+    return NoiseSeed(
+        request.seed,
+        int(sampling.variation_seed),
+        sampling.variation_strength,
+        kit.cells(other) if min(other) > 0 else None,
+        int(sampling.seed_delta),
+    )
 
 
-def unet_call(model: LoadedModel, canvas: Size) -> UNetCall:
-    """The model's UNet with what it needs to know besides latents, time and text.
-
-    Args:
-        canvas: told to SDXL as original and target size, with no crop.
-    """
-    sizes = (canvas.height, canvas.width, 0, 0, canvas.height, canvas.width)
-    time_ids = torch.tensor([sizes], device=model.device, dtype=model.dtype)
-
-    def call(
-        latents: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor | None, images: tuple[int, ...]
-    ) -> Tensor:
-        added = None if pooled is None else {"text_embeds": pooled, "time_ids": time_ids.expand(len(images), -1)}
-        output = model.unet(latents, timesteps, context, added_cond_kwargs=added, return_dict=False)
-        return cast(Tensor, output[0])
-
-    return call
+def _init(one: Pass, kit: Kit) -> Tensor:
+    """The latent that image to image starts from; float32, 1 x C x rows x columns."""
+    if one.latent is not None:
+        return one.latent
+    image, size = one.request.init, one.request.size
+    assert image is not None
+    if Size.of(image) == size:
+        return kit.encoded(image, size).float()
+    return resized_latent(kit.encoded(image, Size.of(image)).float(), *kit.cells(size))
 
 
-def _rounded_up(pixels: int, factor: int) -> int:
-    """The next multiple of the factor."""
-    return math.ceil(pixels / factor) * factor
+def _strengths(requests: Sequence[ImageRequest], like: Tensor) -> Tensor:
+    """How much of the initial noise image to image gets; N x 1 x 1 x 1."""
+    numbers = [request.sampling for request in requests]
+    return like.new_tensor([n.noise_multiplier + n.extra_noise for n in numbers]).view(-1, 1, 1, 1)
 
 
 def _cut(places: Sequence[int], most: int) -> Iterator[Sequence[int]]:

@@ -1,10 +1,16 @@
-"""ImageRequest: everything that defines one generated picture."""
+"""ImageRequest: everything that defines one generated picture. Imports no torch."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from core.image import Image, Size
+from core.image import Image, Mask, Size
 
 PromptMix = tuple[tuple[str, float], ...]  # (text, weight) pairs; weights sum to 1 while one prompt turns into the next
+StepRule = Literal["web-ui", "exact"]  # how many steps image to image runs: a part of `steps`, or exactly as many
+NoiseSource = Literal["cpu", "nv", "gpu"]  # torch's processor generator, what a CUDA one gives, or the device's own
+Emphasis = Literal["original", "no norm", "ignore", "none"]
+MaskedContent = Literal["original", "latent noise", "latent nothing"]
+RefinedPass = Literal["first", "second", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,13 +19,79 @@ class Sampling:
 
     steps: float = 20.0  # whole steps of the noise schedule, truncated; img2img runs a part of them
     cfg: float = 7.0  # guidance scale; 1 = prompt alone, higher follows the prompt more
+    cfg_rescale: float = 0.0  # 0..1, takes back the contrast that strong guidance adds; 0.7 for zero-terminal models
+    skip_negative_below: float = 0.0  # noise level under which every second call leaves the negative prompt out; 0..4
+    skip_negative_early: float = 0.0  # 0..1, share of the calls at the beginning that leave the negative prompt out
     denoise: float = 0.5  # denoising strength 0..1 of img2img; 0 keeps the picture, 1 ignores it
     noise_multiplier: float = 1.0  # scales the initial noise of img2img; above 1 more detail
+    extra_noise: float = 0.0  # more of the same noise on top, of img2img; 0.05 adds texture
     eta_ddim: float = 0.0  # 0..1, fresh noise per DDIM step
-    eta_ancestral: float = 1.0  # 0..1, fresh noise per step of the "a" samplers
+    eta_ancestral: float = 1.0  # 0..1, fresh noise per step of the "a" and SDE samplers
+    s_noise: float = 1.0  # scales all fresh noise; slightly above 1 gives more detail
+    s_churn: float = 0.0  # noise added and taken away again over the run by Euler, Heun and DPM2; 0..100
+    s_tmin: float = 0.0  # lowest noise level at which s_churn acts
+    s_tmax: float = 0.0  # highest noise level at which s_churn acts; 0 = no limit
+    sigma_min: float = 0.0  # lowest noise level before the end, in schedules that have a range; 0 = the model's own
+    sigma_max: float = 0.0  # highest noise level, likewise; 0 = the model's own
+    rho: float = 0.0  # bend of the schedules karras (7) and polyexponential (1); 0 = the schedule's own
     variation_seed: float = 0.0  # second seed, truncated
     variation_strength: float = 0.0  # 0..1, from the seed's noise to the variation seed's noise
+    seed_width: float = 0.0  # pixels, truncated: keeps the composition the seed has at this size; 0 = off
+    seed_height: float = 0.0  # pixels, truncated; both or none
+    seed_delta: float = 0.0  # "eta noise seed delta", truncated: added to the seed for noise drawn while sampling
     clip_skip: float = 1.0  # 1 = last layer of the text encoder, 2 = the one before, truncated
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingRules:
+    """The choices behind sampling that are no numbers and hold for a whole render."""
+
+    img2img_steps: StepRule = "web-ui"  # web-ui: denoise 0.5 of 20 steps runs 11; exact: all 20, at the end of 40
+    noise: NoiseSource = (
+        "cpu"  # cpu and nv (as an NVIDIA device draws) are the same everywhere; gpu is the device's own
+    )
+    emphasis: Emphasis = "original"  # what (words:1.2) does: original keeps the mean; none takes brackets as text
+    tiling: bool = False  # pictures whose left and right, upper and lower edges meet; sides in whole latent cells
+    drop_penultimate: bool = False  # leaves the next-to-last noise level out, as DPM2 and 3M SDE do anyway
+    full_variance: bool = False  # starts text to image with noise * sqrt(1 + sigma^2), as SGM does
+    whole_timesteps: bool = False  # asks the network at whole timesteps only
+
+
+@dataclass(frozen=True, slots=True)
+class Inpaint:
+    """Which part of `init` is repainted, and what is there before."""
+
+    mask: Mask  # float32, H x W of the request's size, 0..1; 1 = repaint here
+    content: MaskedContent = "original"  # under the mask: the picture, noise of the seed, or zeros
+    is_soft: bool = False  # whether cells half covered are repainted by half; else the mask is rounded, cell by cell
+    conditioning: float = 1.0  # 0..1, for inpainting checkpoints: how much of what is under the mask they do not see
+
+
+@dataclass(frozen=True, slots=True)
+class Refiner:
+    """A second model that draws the end."""
+
+    model: str  # as the first: a name, a path, a hub id; of the same latent space
+    switch_at: float = 0.8  # 0..1, share of the noise timesteps done by then
+
+
+@dataclass(frozen=True, slots=True)
+class Hires:
+    """A second pass at a larger size; what is zero, empty or None is as in the first."""
+
+    scale: float = 2.0  # of both sides, where neither width nor height is given
+    width: int = 0  # pixels of the result; 0 follows the height; with both given it is cropped to them
+    height: int = 0  # likewise
+    upscaler: str = "Latent"  # a latent mode, or an upscaler of pictures by name
+    steps: int = 0  # exactly so many are run
+    denoise: float = 0.7  # 0..1
+    sampler: str = ""
+    schedule: str = ""
+    cfg: float = 0.0
+    prompt: PromptMix | None = None
+    negative: str | None = None
+    model: str = ""
+    refines: RefinedPass = "second"  # which pass a refiner takes part in
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +104,9 @@ class ImageRequest:
     seed: int  # 0 .. 2**32 - 1
     sampler: str  # as people write it: "DPM++ 2M Karras"
     sampling: Sampling
-    init: Image | None = None  # uint8, H x W x 3, RGB, of `size`
+    init: Image | None = None  # uint8, H x W x 3, RGB; one of another size than `size` is resized as a latent
+    schedule: str = ""  # noise schedule, "Karras"; empty: what the sampler's name says, else its own
+    rules: DrawingRules = DrawingRules()
+    inpaint: Inpaint | None = None  # with `init` only
+    refiner: Refiner | None = None
+    hires: Hires | None = None  # the result is larger than `size`

@@ -16,6 +16,7 @@ from diffusion.models.files import model_identity, model_path
 from diffusion.request import ImageRequest
 
 if TYPE_CHECKING:
+    from diffusion.models.loaded import LoadedModel
     from diffusion.pictures import FloatPicture, Studio
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ class Stills:
         return fingerprint("stills", model_identity(model_path(self._options.model)))
 
     def generate(self, requests: Sequence[ImageRequest]) -> list[Image]:
-        """One picture a request, uint8, H x W x 3, RGB, of the request's size.
+        """One picture a request, uint8, H x W x 3, RGB, of the request's size, or larger by its hires fix.
 
         Raises:
             BrokenPicture: if one is NaN, black or constant, and stays so in float32.
@@ -69,7 +70,7 @@ class Stills:
         from diffusion.models.load import load_model
         from diffusion.pictures import Studio
 
-        return Studio(load_model(self._options.model, self._pool))
+        return Studio(load_model(self._options.model, self._pool), lambda name: load_model(name, self._pool))
 
     @cached_property
     def _exact_studio(self) -> "Studio":
@@ -79,7 +80,10 @@ class Stills:
         from diffusion.models.load import load_model
         from diffusion.pictures import Studio
 
-        return Studio(load_model(self._options.model, self._pool, dtype=torch.float32))
+        def load(name: str) -> "LoadedModel":
+            return load_model(name, self._pool, dtype=torch.float32)
+
+        return Studio(load(self._options.model), load)
 
     def _whole(self, picture: "FloatPicture", request: ImageRequest) -> Image:
         """The picture as an image; drawn once more in float32 if it is broken."""

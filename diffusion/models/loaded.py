@@ -13,6 +13,11 @@ class Autoencoder(Protocol):
     """Pictures to latents and back, already in the scale the UNet works in."""
 
     @property
+    def network(self) -> Any:
+        """The torch module that computes."""
+        ...
+
+    @property
     def factor(self) -> int:
         """Pixels per latent cell: 8, or 16 for mini."""
         ...

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,11 +26,10 @@ from diffusion.prompt.language import (
     texts_by_step,
     without_comments,
 )
-from diffusion.request import PromptMix
+from diffusion.request import Emphasis, PromptMix
 
 log = logging.getLogger(__name__)
 
-Emphasis = Literal["original", "no norm", "ignore", "none"]
 Mixed = tuple[tuple[tuple[Part, ...], float], ...]  # of one step: the AND parts of each prompt, and its share
 
 MOST_CHUNKS = 64  # of one text; more is refused before memory is asked for
@@ -62,7 +61,7 @@ class PromptEncoder:
         self._inversion = lru_cache(maxsize=None)(load_inversion)
         self._embedding = lru_cache(maxsize=KEPT_TEXTS)(self._encoded)
 
-    def encode(self, mix: PromptMix, negative: str, steps: int, *, clip_skip: int = 1) -> Conditioning:
+    def encode(self, mix: PromptMix, negative: str, steps: int, *, clip_skip: int = 1, before: int = 0) -> Conditioning:
         """All that guides one picture, for each of `steps` calls of the denoiser.
 
         Ask for twice the steps for a sampler of second order; img2img asks for all steps and uses the first of them.
@@ -78,14 +77,15 @@ class PromptEncoder:
             negative: editing works, AND and tags are plain text.
             steps: calls of the denoiser.
             clip_skip: 1 = the layer the model was trained on, 2 = the one before ...; SDXL has no choice.
+            before: calls in the pass before, for the second pass of a hires fix; see `editing_schedule`.
 
         Raises:
             UserError: for steps or clip_skip out of range, tags, weights that are not finite, or absurd lengths.
         """
         assert math.isclose(sum(weight for _, weight in mix), 1, abs_tol=1e-6), mix
         self._check(clip_skip)
-        prompts = [(_parts_by_step(text, steps), weight) for text, weight in mix if weight]
-        avoided = texts_by_step(without_comments(negative), steps)
+        prompts = [(_parts_by_step(text, steps, before), weight) for text, weight in mix if weight]
+        avoided = texts_by_step(without_comments(negative), steps, before=before)
         per_step: list[Mixed] = [tuple((parts[step], share) for parts, share in prompts) for step in range(steps)]
 
         texts = {part.text for mixed in per_step for parts, _ in mixed for part in parts}.union(avoided)
@@ -171,14 +171,14 @@ def _names(words: Sequence[TextualInversion], index: int, vocabulary: Vocabulary
     return {tuple(ids): tuple(word.vectors[index]) for ids, word in zip(names, words, strict=True) if ids}
 
 
-def _parts_by_step(text: str, steps: int) -> tuple[tuple[Part, ...], ...]:
+def _parts_by_step(text: str, steps: int, before: int) -> tuple[tuple[Part, ...], ...]:
     """The AND parts of a prompt at each step."""
     plain, networks = extracted(without_comments(text))
     if networks:
         tag = f"<{networks[0].kind}:{networks[0].name}>"
         raise UserError(f"{tag} cannot be applied here", way_out="Take the tag out of the prompt")
     parts = bounded_parts(plain)
-    texts = [texts_by_step(part.text, steps) for part in parts]
+    texts = [texts_by_step(part.text, steps, before=before) for part in parts]
     return tuple(
         tuple(Part(by_step[step], part.weight) for by_step, part in zip(texts, parts, strict=True))
         for step in range(steps)

@@ -292,13 +292,13 @@ def editing_schedule(text: str, steps: int, *, before: int = 0) -> tuple[Entry, 
     return tuple(Entry(end, texts[state]) for end, state in zip(ends, states, strict=True))
 
 
-def texts_by_step(text: str, steps: int) -> tuple[str, ...]:
+def texts_by_step(text: str, steps: int, *, before: int = 0) -> tuple[str, ...]:
     """The text for each call of the denoiser, from call 0: the first of the schedule whose end is not before it.
 
     So the first text of a schedule lasts one call longer than its number says, as in the web UI. A sampler that calls
     the denoiser twice a step asks for twice the steps. Raises as `editing_schedule`.
     """
-    schedule = editing_schedule(text, steps)
+    schedule = editing_schedule(text, steps, before=before)
     ends = [entry.end for entry in schedule]
     return tuple(schedule[bisect_left(ends, call)].text for call in range(steps))
 

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -12,11 +12,18 @@ from diffusion.sampling.noise_schedule import TrainingNoise
 Prediction = Literal["epsilon", "v_prediction", "sample"]
 
 
+class Row(NamedTuple):
+    """What one row of a UNet's batch is."""
+
+    image: int  # which image of the batch it belongs to
+    is_negative: bool  # whether it is that image's negative prompt
+
+
 class UNetCall(Protocol):
     """A UNet, with whatever else it needs bound to it."""
 
     def __call__(
-        self, latents: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor | None, images: tuple[int, ...]
+        self, latents: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor | None, rows: tuple[Row, ...]
     ) -> Tensor:
         """The raw prediction.
 
@@ -25,7 +32,7 @@ class UNetCall(Protocol):
             timesteps: float32, R, 0..T-1, whole or not.
             context: R x tokens x width.
             pooled: R x width, SDXL only.
-            images: which image of the batch each of the R rows belongs to.
+            rows: what each of the R rows is.
 
         Returns:
             R x C x H x W, any float dtype.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from diffusion.prompt.conditioning import Conditioning, Embedding
-from diffusion.sampling.denoiser import Denoiser
+from diffusion.sampling.denoiser import Denoiser, Row
 from diffusion.sampling.plan import SamplerPlan
 
 
@@ -25,8 +25,8 @@ class GuidanceOptions:
 class _Group:
     """Rows of equal token count: one call of the UNet."""
 
-    images: tuple[int, ...]
-    rows: Tensor  # int64, R: `images` on the device
+    rows: tuple[Row, ...]
+    images: Tensor  # int64, R: the image of each row, on the device
     context: Tensor  # R x tokens x width
     pooled: Tensor | None
 
@@ -58,10 +58,13 @@ class Guidance:
         conditionings: Sequence[Conditioning],
         cfgs: Sequence[float],
         options: GuidanceOptions | None = None,
+        *,
+        calls: int = 0,
     ) -> None:
         """For as many images as there are conditionings; `cfgs` are what the users wrote, one for each.
 
-        The negative prompt of an image is left out where its weight is exactly zero, as at cfg 1.
+        `calls` have been made before by another model. The negative prompt of an image is left out where its weight
+        is exactly zero, as at cfg 1.
         """
         assert len(conditionings) == len(cfgs) > 0
         self._denoiser = denoiser
@@ -70,7 +73,7 @@ class Guidance:
         self._nominal_calls = plan.prompt_steps
         self._options = options or GuidanceOptions()
         self._layouts: dict[tuple[object, ...], _Layout] = {}
-        self._calls = 0
+        self.calls = calls
 
     def __call__(self, x: Tensor, sigma: float) -> Tensor:
         """The guided clean latent; float32, N x C x H x W."""
@@ -86,7 +89,7 @@ class Guidance:
 
     def _predicted(self, x: Tensor, sigma: float, layout: _Layout) -> tuple[Tensor, Tensor]:
         """Raw predictions: guided, and negative alone; float32, N x C x H x W each."""
-        self._calls += 1
+        self.calls += 1
         raw = self._raw(x, sigma, layout).float()
         negative = raw[layout.negative]
         (first, cfg), *others = layout.parts
@@ -103,20 +106,20 @@ class Guidance:
         timestep = self._denoiser.timestep(sigma)
         outputs = []
         for group in layout.groups:
-            timesteps = torch.full((len(group.images),), timestep, device=x.device, dtype=torch.float32)
-            inputs = latents.index_select(0, group.rows)
-            outputs.append(self._denoiser.unet(inputs, timesteps, group.context, group.pooled, group.images))
+            timesteps = torch.full((len(group.rows),), timestep, device=x.device, dtype=torch.float32)
+            inputs = latents.index_select(0, group.images)
+            outputs.append(self._denoiser.unet(inputs, timesteps, group.context, group.pooled, group.rows))
         return outputs[0] if layout.order is None else torch.cat(outputs).index_select(0, layout.order)
 
     def _skips(self, sigma: float) -> bool:
         """Whether this call leaves all negative prompts out."""
         options = self._options
-        early = options.skip_early > 0 and self._calls <= options.skip_early * self._nominal_calls
-        return early or (self._calls % 2 == 1 and sigma < options.skip_below)
+        early = options.skip_early > 0 and self.calls <= options.skip_early * self._nominal_calls
+        return early or (self.calls % 2 == 1 and sigma < options.skip_below)
 
     def _layout(self, device: torch.device, *, skips: bool, keeps: bool) -> _Layout:
         """The layout of this call; equal conditioning shares one."""
-        steps = [min(self._calls, len(conditioning.positive) - 1) for conditioning in self._conditionings]
+        steps = [min(self.calls, len(conditioning.positive) - 1) for conditioning in self._conditionings]
         entries = [
             (conditioning.positive[step], conditioning.negative[step])
             for conditioning, step in zip(self._conditionings, steps, strict=True)
@@ -154,7 +157,7 @@ def _layout(
         skips: leaves every negative out.
         keeps: keeps every negative, even where its weight is zero.
     """
-    rows: list[tuple[int, Embedding]] = []  # image, embedding
+    rows: list[tuple[Row, Embedding]] = []
     row_of: list[list[int]] = []  # rows of each part, image by image
     weight_of: list[list[float]] = []
     for number in range(max(len(parts) for parts, _ in entries)):
@@ -162,14 +165,14 @@ def _layout(
         weight_of.append([])
         for image, (parts, _) in enumerate(entries):
             if number < len(parts):
-                rows.append((image, parts[number][0]))
+                rows.append((Row(image, False), parts[number][0]))
             row_of[-1].append(len(rows) - 1 if number < len(parts) else row_of[0][image])
             weight_of[-1].append(parts[number][1] * cfgs[image] if number < len(parts) else 0.0)
     negatives = []
     for image, (_, negative) in enumerate(entries):
         weightless = math.isclose(sum(weights[image] for weights in weight_of), 1, abs_tol=1e-9)
         if keeps or not (skips or weightless):
-            rows.append((image, negative))
+            rows.append((Row(image, True), negative))
             negatives.append(len(rows) - 1)
         else:
             negatives.append(row_of[0][image])
@@ -182,19 +185,18 @@ def _layout(
     )
 
 
-def _grouped(rows: Sequence[tuple[int, Embedding]], device: torch.device) -> tuple[tuple[_Group, ...], Tensor | None]:
+def _grouped(rows: Sequence[tuple[Row, Embedding]], device: torch.device) -> tuple[tuple[_Group, ...], Tensor | None]:
     """Rows of equal token count together, and how to sort the groups' rows back (None if there is one group)."""
     by_tokens: dict[int, list[int]] = {}
     for row, (_, embedding) in enumerate(rows):
         by_tokens.setdefault(embedding.context.shape[1], []).append(row)
     groups = []
     for members in by_tokens.values():
-        images = tuple(rows[row][0] for row in members)
+        kinds = tuple(rows[row][0] for row in members)
         context = torch.cat([rows[row][1].context for row in members])
         pooled = [embedding.pooled for embedding in (rows[row][1] for row in members) if embedding.pooled is not None]
-        groups.append(
-            _Group(images, torch.tensor(images, device=device), context, torch.cat(pooled) if pooled else None)
-        )
+        images = torch.tensor([kind.image for kind in kinds], device=device)
+        groups.append(_Group(kinds, images, context, torch.cat(pooled) if pooled else None))
     if len(groups) == 1:
         return tuple(groups), None
     places = torch.tensor([row for members in by_tokens.values() for row in members])

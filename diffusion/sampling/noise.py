@@ -1,26 +1,25 @@
 """Seeded noise: each image of a batch draws from its own seed, so a batch gives the pictures of its singles.
 
 Noise is drawn on the processor (or by the software twin of an NVIDIA device's generator) and moved, so that a seed
-means the same noise on every device.
+means the same noise on every device. Only the source "gpu" asks the device itself.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from core.seeds import derive
+from diffusion.request import NoiseSource
 from diffusion.sampling.noise_schedule import HIGHEST_LEVEL, LOWEST_LEVEL
 from diffusion.sampling.philox import philox_normal
 
-NoiseSource = Literal["cpu", "nv"]  # torch's processor generator, or what a CUDA generator gives
 Shape = tuple[int, int, int]  # channels, rows, columns of one latent
 StepNoise = Callable[[float, float], Tensor]  # (sigma, next sigma) to unit-variance noise of the batch's shape
-Draw = Callable[[Shape], Tensor]  # the next unit-variance noise of one image; float32, on the processor
+Draw = Callable[[Shape], Tensor]  # the next unit-variance noise of one image; float32
 TREE_DEPTH = 11  # halvings of the whole range of noise levels, down to parts of 1 %
 
 
@@ -51,17 +50,19 @@ class SeededNoise:
         self._shape = shape
         self._source = source
         self._device = torch.device(device)
-        self._draws = [generator(seed.seed, source) for seed in self._seeds]
+        self._draws = [generator(seed.seed, source, self._device) for seed in self._seeds]
         self._paths = [brownian_path(seed.seed, shape) for seed in self._seeds]
 
     def initial(self) -> Tensor:
         """Unit-variance noise to start from; float32, N x C x H x W. Ask for it once, before sampling."""
         drawn = [
-            initial_noise(seed, draw(self._shape), self._source)
+            initial_noise(seed, draw(self._shape), self._source, self._device)
             for seed, draw in zip(self._seeds, self._draws, strict=True)
         ]
         if any(seed.sampling_delta for seed in self._seeds):
-            self._draws = [generator(seed.seed + seed.sampling_delta, self._source) for seed in self._seeds]
+            self._draws = [
+                generator(seed.seed + seed.sampling_delta, self._source, self._device) for seed in self._seeds
+            ]
         return self._batch(drawn)
 
     def white(self, sigma: float, following: float) -> Tensor:
@@ -76,31 +77,33 @@ class SeededNoise:
     def _batch(self, drawn: Sequence[Tensor]) -> Tensor:
         """One tensor on the device; from pinned memory the copy does not wait for the device's work."""
         stacked = torch.stack(list(drawn))
-        pinned = stacked.pin_memory() if self._device.type == "cuda" else stacked
+        pinned = stacked.pin_memory() if self._device.type == "cuda" and stacked.device.type == "cpu" else stacked
         return pinned.to(self._device, non_blocking=pinned.is_pinned())
 
 
-def generator(seed: int, source: NoiseSource) -> Draw:
-    """The draws of one seed, one after the other."""
+def generator(seed: int, source: NoiseSource, device: torch.device | str = "cpu") -> Draw:
+    """The draws of one seed, one after the other; those of "gpu" are a CUDA device's own, elsewhere the processor's."""
     if source == "nv":
         calls = iter(range(2**31))
         return lambda shape: torch.from_numpy(philox_normal(seed, next(calls), math.prod(shape))).view(shape)
-    state = torch.Generator().manual_seed(seed)
-    return lambda shape: torch.randn(shape, generator=state)
+    drawer = device if source == "gpu" and torch.device(device).type == "cuda" else "cpu"
+    state = torch.Generator(drawer).manual_seed(seed)
+    return lambda shape: torch.randn(shape, generator=state, device=drawer)
 
 
-def initial_noise(seed: NoiseSeed, full: Tensor, source: NoiseSource) -> Tensor:
+def initial_noise(seed: NoiseSeed, full: Tensor, source: NoiseSource, device: torch.device | str = "cpu") -> Tensor:
     """The noise one image starts from: variation first, then the change of size.
 
     Args:
         seed: variation and size changes, whose noise comes from generators of their own.
         full: the first draw of the image's generator, C x H x W.
-        source: of the further noise.
+        source: of the further noise, and the device that draws it if it is "gpu".
+        device: see there.
     """
     base = (full.shape[0], *(seed.resized_from or full.shape[1:]))
-    noise = full if base == full.shape else generator(seed.seed, source)(base)
+    noise = full if base == full.shape else generator(seed.seed, source, device)(base)
     if seed.variation_strength:
-        noise = slerp(seed.variation_strength, noise, generator(seed.variation_seed, source)(base))
+        noise = slerp(seed.variation_strength, noise, generator(seed.variation_seed, source, device)(base))
     return noise if base == full.shape else pasted(noise, full)
 
 

@@ -2,13 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 from core.errors import UserError
+from diffusion.request import StepRule
 from diffusion.sampling.names import SAMPLERS, Sampler, SamplerChoice
 from diffusion.sampling.noise_schedule import MOST_STEPS, ScheduleOptions, TrainingNoise, noise_levels
 
-StepRule = Literal["web-ui", "exact"]
 MOST_DENOISE = 0.999  # a higher denoising strength counts as this, as in the web UI
 
 

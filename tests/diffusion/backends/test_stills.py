@@ -13,8 +13,9 @@ from core.errors import BrokenPicture, UnknownName, UserError, WeightsError
 from core.image import Size, to_image
 from core.weights import EMBEDDED
 from diffusion.backends.stills import Options, build
+from diffusion.kit import padded
 from diffusion.models.load import load_model
-from diffusion.pictures import Studio, padded
+from diffusion.pictures import Studio
 from diffusion.request import ImageRequest, Sampling
 from tests.diffusion.models.toy import FAMILIES, toy_pipeline
 

@@ -21,8 +21,8 @@ class ToyUNet:
 
     asked: list[tuple[int, ...]] = field(default_factory=list)
 
-    def __call__(self, latents, timesteps, context, pooled, images):
-        self.asked.append(images)
+    def __call__(self, latents, timesteps, context, pooled, rows):
+        self.asked.append(tuple(row.image for row in rows))
         means = context.mean((1, 2)) if pooled is None else context.mean((1, 2)) + pooled.mean(1)
         return toy_noise(latents, float(timesteps[0])) + means.view(-1, 1, 1, 1)
 
