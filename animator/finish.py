@@ -7,6 +7,7 @@ from pathlib import Path
 
 from animator.params import FrameParams
 from animator.project import Export, Project
+from animator.report import reported
 from animator.steps import Frame
 from core.devices import ModelPool
 from core.errors import MediaError
@@ -55,6 +56,13 @@ def sheet(path: Path, project: Project, timeline: Sequence[FrameParams], span: r
 
     with contact_sheet(path, project.name, project.fps, caption, span or range(project.frames)) as show:
         yield lambda frame: show(frame.index, frame.image)
+
+
+@contextmanager
+def report(path: Path, project: Project) -> Iterator[Sink]:
+    """Writes the figures of all frames as JSON."""
+    with reported(path, project.fps) as meter:
+        yield lambda frame: meter.see(frame.image)
 
 
 @contextmanager

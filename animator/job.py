@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from animator.build import build_depth, build_mode
-from animator.finish import Output, Sink, build_exporter, depth_pictures, exported, sheet
+from animator.finish import Output, Sink, build_exporter, depth_pictures, exported, report, sheet
 from animator.loop import render_frames
 from animator.modes import Mode
 from animator.project import Project
@@ -68,6 +68,8 @@ class RenderJob:
         name = self.project.name
         files = [Output(format_, path) for format_, path in self._exports()]
         files.append(Output("contact sheet", self.out / f"{name}.sheet.png"))
+        if len(self.span or range(self.project.frames)) > 1:
+            files.append(Output("figures", self.out / f"{name}.report.json"))
         if self.project.depth.save:
             files.append(Output("depth", self.out / "depth"))
         return [Output("frames", self.out / "frames"), *files]
@@ -102,6 +104,7 @@ class RenderJob:
         for exporter, (_, path) in zip(exporters, self._exports(), strict=True):
             yield exported(exporter, path, self.project, text)
         yield sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline, self.span)
+        yield report(self.out / f"{self.project.name}.report.json", self.project)
         if self.project.depth.save:
             yield depth_pictures(self.out / "depth", build_depth(self.project, self.source, self.pool))
 

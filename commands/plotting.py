@@ -1,4 +1,4 @@
-"""The plot of a plan: all moving schedules and the prompts over one timeline."""
+"""Plots: all moving schedules and the prompts of a plan, and the figures of a clip, over one timeline."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 from core.errors import UserError
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from animator.job import RenderJob
+    from animator.report import Report
 
 ROW_INCHES, WIDTH_INCHES = 1.1, 12.0
 
@@ -32,6 +35,50 @@ def write_plot(job: "RenderJob", path: Path) -> None:
     axes[-1].set_xlim(0, job.project.frames)
     axes[-1].set_xlabel(f"frame (of {job.project.frames}, {job.project.fps} fps)", fontsize=8)
     figure.suptitle(job.project.name, fontsize=11)
+    _saved(figure, path)
+
+
+def write_metrics_plot(report: "Report", name: str, path: Path) -> None:
+    """Draws the figures of a clip as a picture; the seam is the last point of each ring.
+
+    Raises:
+        UserError: if the file cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    series = report.series
+    light, red, yellow = (series.lab - series.lab[0]).T
+    panels = {
+        "step to the next frame (levels²); the dot is the seam": {"": series.steps},
+        "motion (pixels a frame)": {"": series.speeds},
+        "change of motion (pixels)": {"": series.turns},
+        "mean colour against the first frame (CIELAB)": {"L*": light, "a*": red, "b*": yellow},
+        "warp error (x 1000)": {"": series.warp_errors * 1000},
+        "flicker (levels)": {"": series.flicker},
+    }
+    figure = Figure((WIDTH_INCHES, ROW_INCHES * len(panels) + 1), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, (title, curves) in zip(axes, panels.items(), strict=True):
+        for label, values in curves.items():
+            axis.plot(values, linewidth=1.5, label=label or None)
+            if len(values) == series.frames and not label:
+                axis.plot(series.frames - 1, values[-1], "o", color="C3")
+        if len(curves) > 1:
+            axis.legend(fontsize=7, loc="upper left")
+        axis.set_title(title, loc="left", fontsize=9)
+        axis.grid(alpha=0.3)
+        axis.tick_params(labelsize=7)
+    axes[-1].set_xlabel(f"frame (of {series.frames}, {float(report.fps):g} fps)", fontsize=8)
+    decided = ", ".join(
+        f"{score.name} {score.value:.2f}"
+        for score in report.scores
+        if score.name in ("seam ratio", "velocity seam", "colour seam") and score.value is not None
+    )
+    figure.suptitle(f"{name}: as a loop {report.loops} ({decided})", fontsize=11)
+    _saved(figure, path)
+
+
+def _saved(figure: "Figure", path: Path) -> None:
     try:
         figure.savefig(path, dpi=110)
     except (OSError, ValueError) as fault:

@@ -1,0 +1,103 @@
+"""Report: the figures of a clip, as every render writes them and `metrics` prints them."""
+
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from core.image import Image
+from interpolation.likeness import motion_distance
+from interpolation.meter import Meter, Series, Sight
+from interpolation.seam import Score, Verdict, scores, verdict
+from media.atomic import replacing
+from motion.fields import agreement, warped
+from motion.flow import dis, farneback
+
+MEASURED = ("steps", "speeds", "turns", "lab", "saturation", "warp_errors", "flicker")  # series that a report holds
+DIGITS = 6  # significant ones, in files
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """All figures of one clip."""
+
+    fps: Fraction
+    series: Series
+    scores: tuple[Score, ...]
+
+    @property
+    def loops(self) -> Verdict:
+        """Whether the clip's end meets its beginning."""
+        return verdict(self.scores)
+
+    def score(self, name: str) -> Score:
+        """One figure by its name."""
+        return next(score for score in self.scores if score.name == name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: the figures by name, then the series they come from."""
+        figures = {
+            score.name: {"value": _short(score.value), "unit": score.unit, "meaning": score.meaning}
+            | ({"verdict": score.verdict} if score.verdict else {})
+            for score in self.scores
+        }
+        series = {name: _short(getattr(self.series, name).tolist()) for name in MEASURED}
+        facts = {"frames": self.series.frames, "fps": str(self.fps), "measured_at": list(self.series.size)}
+        return {**facts, "loops": self.loops, "figures": figures, "series": series}
+
+
+def meter(fps: Fraction) -> Meter:
+    """A meter that sees motion by dense inverse search."""
+    return Meter(Sight(dis.build(dis.Options("fast"), None).flow, warped, agreement), fps)
+
+
+def report_of(meter: Meter, fps: Fraction) -> Report:
+    """The figures of all frames that a meter has seen.
+
+    Raises:
+        MediaError: for fewer than two frames.
+    """
+    series = meter.series()
+    return Report(fps, series, scores(series))
+
+
+def measured(images: Iterable[Image], fps: Fraction) -> Report:
+    """The figures of a clip.
+
+    Raises:
+        MediaError: for fewer than two frames.
+    """
+    eye = meter(fps)
+    for image in images:
+        eye.see(image)
+    return report_of(eye, fps)
+
+
+def motion_score(clip: Iterator[Image], reference: Iterator[Image]) -> Score:
+    """How far a clip's motion is from that of a reference of the same length and size.
+
+    Raises:
+        MediaError: if the two do not fit together.
+    """
+    distance = motion_distance(clip, reference, farneback.build(farneback.Options(), None).flow)
+    return Score("tOF", distance, "pixels", "distance of its motion from the reference's")
+
+
+@contextmanager
+def reported(path: Path, fps: Fraction) -> Iterator[Meter]:
+    """A meter whose report is written as JSON when the block ends well; nothing is written of a single frame."""
+    eye = meter(fps)
+    yield eye
+    if eye.count > 1:
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(report_of(eye, fps).to_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def _short(value: Any) -> Any:
+    """Numbers with a few digits, in lists or alone."""
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value

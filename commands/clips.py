@@ -1,0 +1,33 @@
+"""Clips as commands take them: a video, a folder of pictures, or a pattern."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from media.video import PictureReader, VideoReader
+
+FASTEST = 240  # frames per second
+
+
+def opened(clip: Path, fps: str) -> "VideoReader | PictureReader":
+    """The reader of a clip; use it in a with-block.
+
+    Args:
+        clip: a video, a folder of pictures, or a pattern.
+        fps: of pictures, as text; a video knows its own.
+
+    Raises:
+        UserError: if `fps` is no rate.
+    """
+    from media.video import open_video
+
+    try:
+        rate = Fraction(fps)
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= FASTEST:
+        raise UserError(f"{fps!r} is no frame rate", where="--fps", way_out="Write 24, 29.97 or 30000/1001")
+    return open_video(clip, rate)

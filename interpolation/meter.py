@@ -1,0 +1,160 @@
+"""Meter: takes the frames of a clip one by one and keeps the numbers that its figures are made of."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import MediaError
+from core.image import FlowField, Image, Mask, Size, resized, to_float
+
+SIDE = 256  # pixels of the longer side at which clips are measured
+SAMPLED = 8  # frames per second at which the dynamic degree looks
+STRONGEST = 0.05  # share of the pixels that counts for the dynamic degree
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How motion is seen.
+
+    Convention: flows are backward, in pixels: target(p) = source(p + flow(p)).
+    """
+
+    flow: Callable[[Image, Image], FlowField]  # (source, target)
+    warped: Callable[[Image, FlowField], Image]  # the source as the target, as far as it shows it
+    agreement: Callable[[FlowField, FlowField], Mask]  # (flow, the flow back): 1 where both agree
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """What was measured, an entry a frame or a step. Step i leads from frame i to i + 1; the last one is the seam."""
+
+    size: Size  # at which it was measured
+    frames: int  # 2 or more
+    steps: Values  # frames; mean squared difference, in levels²
+    speeds: Values  # frames; mean length of the motion, pixels
+    turns: Values  # frames; mean change of the motion against its neighbours', pixels; turn i belongs to step i
+    lab: Values  # frames x 3; mean CIELAB colour
+    saturation: Values  # frames; mean HSV saturation, 0..1
+    warp_errors: Values  # frames - 1; mean squared error after motion compensation, 0..1 levels
+    flicker: Values  # frames - 2, or none; what is new in a frame against both neighbours moved onto it, levels
+    swings: Values  # motion of the 5 % fastest pixels between frames about 1/8 s apart, pixels
+
+
+class Meter:
+    """Looks at each frame once, in order; holds three small frames and their flows."""
+
+    def __init__(self, sight: Sight, fps: Fraction) -> None:
+        """Args: sight: how motion is seen; fps: of the clip."""
+        self._sight = sight
+        self._stride = max(1, round(fps / SAMPLED))
+        self._images: list[Image] = []  # the last two
+        self._flows: list[FlowField] = []  # the last two steps
+        self._early: list[FlowField] = []  # the first two steps
+        self._back: tuple[FlowField, Mask] | None = None  # the way back of the last step, and where it is trusted
+        self._numbers: dict[str, list[float]] = {
+            name: [] for name in ("steps", "speeds", "turns", "saturation", "warp_errors", "flicker", "swings")
+        }
+        self._lab: list[Values] = []
+
+    @property
+    def count(self) -> int:
+        """How many frames it has seen."""
+        return len(self._lab)
+
+    def see(self, image: Image) -> None:
+        """Takes the next frame, uint8, H x W x 3, RGB, of any size that all frames share."""
+        small = measurable(image)
+        lab = cv2.cvtColor(to_float(small), cv2.COLOR_RGB2LAB)
+        self._lab.append(lab.mean((0, 1), dtype=np.float64))
+        self._note("saturation", cv2.cvtColor(small, cv2.COLOR_RGB2HSV_FULL)[..., 1].mean() / 255)
+        if not self._images:
+            self._first = self._sample = small
+        else:
+            self._step(small)
+        if self.count > 1 and (self.count - 1) % self._stride == 0:
+            self._swing(small)
+        self._images = [*self._images[-1:], small]
+
+    def series(self) -> Series:
+        """All that was measured, with the step from the last frame to the first.
+
+        Raises:
+            MediaError: for fewer than two frames.
+        """
+        if self.count < 2:
+            what = "no frame" if not self.count else "one frame alone"
+            raise MediaError(f"{what} cannot be measured", way_out="Give at least two")
+        last = self._images[-1]
+        if not self._numbers["swings"]:
+            self._swing(last)
+        seam = self._sight.flow(self._first, last)
+        turns = self._numbers["turns"][:]
+        around = [*self._flows, seam, *self._early]
+        turns += [_turn(*around[n : n + 3]) for n in range(len(around) - 2)]
+        # turns begin at step 1; what was found for step 0, seen last, belongs in front
+        ring = np.roll(turns, 1) if self.count > 2 else np.repeat(turns, 2)
+        numbers = {name: np.array(values) for name, values in self._numbers.items()} | {"turns": ring}
+        numbers["steps"] = np.append(numbers["steps"], _difference(last, self._first))
+        numbers["speeds"] = np.append(numbers["speeds"], _length(seam))
+        return Series(size=Size.of(last), frames=self.count, lab=np.array(self._lab), **numbers)
+
+    def _step(self, small: Image) -> None:
+        """From the frame before to this one."""
+        sight, before = self._sight, self._images[-1]
+        flow, back = sight.flow(small, before), sight.flow(before, small)
+        trusted = sight.agreement(flow, back)
+        ahead = sight.warped(small, flow)
+        self._note("steps", _difference(before, small))
+        self._note("speeds", _length(flow))
+        self._note("warp_errors", _masked_mean(np.square(to_float(before) - to_float(ahead)).mean(-1), trusted))
+        if self._back is not None:
+            behind = sight.warped(self._images[0], self._back[0])
+            new = before - (behind.astype(np.float32) + ahead) / 2
+            self._note("flicker", _masked_mean(np.abs(new).mean(-1), trusted * self._back[1]))
+        self._back = back, sight.agreement(back, flow)
+        if len(self._flows) == 2:
+            self._note("turns", _turn(*self._flows, flow))
+        self._flows = [*self._flows[-1:], flow]
+        self._early = [*self._early, flow][:2]
+
+    def _swing(self, small: Image) -> None:
+        lengths = np.sort(np.linalg.norm(self._sight.flow(small, self._sample), axis=-1), axis=None)
+        self._note("swings", lengths[-max(1, int(lengths.size * STRONGEST)) :].mean())
+        self._sample = small
+
+    def _note(self, name: str, value: float) -> None:
+        self._numbers[name].append(float(value))
+
+
+def measurable(image: Image) -> Image:
+    """The picture as it is measured; a small one as it is."""
+    size = Size.of(image)
+    share = SIDE / max(size)
+    if share >= 1:
+        return image
+    return resized(image, Size(*(max(1, round(side * share)) for side in size)), "area")
+
+
+def _difference(one: Image, other: Image) -> float:
+    return float(np.square(one.astype(np.float32) - other).mean())
+
+
+def _length(flow: FlowField) -> float:
+    return float(np.linalg.norm(flow, axis=-1).mean())
+
+
+def _turn(before: FlowField, flow: FlowField, after: FlowField) -> float:
+    """How far a step's motion is from the mean of the steps around it."""
+    return _length(flow - (before + after) / 2)
+
+
+def _masked_mean(values: NDArray[np.floating], mask: Mask) -> float:
+    """The mean where the mask is 1; of everything where it is empty."""
+    total = float(mask.sum())
+    return float((values * mask).sum() / total) if total else float(values.mean())
