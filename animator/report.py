@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from core.devices import ModelPool
 from core.image import Image
 from interpolation.likeness import motion_distance
 from interpolation.meter import Meter, Series, Sight
@@ -51,7 +52,7 @@ class Report:
 
 def meter(fps: Fraction) -> Meter:
     """A meter that sees motion by dense inverse search."""
-    return Meter(Sight(dis.build(dis.Options("fast"), None).flow, warped, agreement), fps)
+    return Meter(Sight(dis.build(dis.Options("fast"), ModelPool()).flow, warped, agreement), fps)
 
 
 def report_of(meter: Meter, fps: Fraction) -> Report:
@@ -82,7 +83,7 @@ def motion_score(clip: Iterator[Image], reference: Iterator[Image]) -> Score:
     Raises:
         MediaError: if the two do not fit together.
     """
-    distance = motion_distance(clip, reference, farneback.build(farneback.Options(), None).flow)
+    distance = motion_distance(clip, reference, farneback.build(farneback.Options(), ModelPool()).flow)
     return Score("tOF", distance, "pixels", "distance of its motion from the reference's")
 
 

@@ -96,7 +96,7 @@ class Meter:
         seam = self._sight.flow(self._first, last)
         turns = self._numbers["turns"][:]
         around = [*self._flows, seam, *self._early]
-        turns += [_turn(*around[n : n + 3]) for n in range(len(around) - 2)]
+        turns += [_turn(around[n], around[n + 1], around[n + 2]) for n in range(len(around) - 2)]
         # turns begin at step 1; what was found for step 0, seen last, belongs in front
         ring = np.roll(turns, 1) if self.count > 2 else np.repeat(turns, 2)
         numbers = {name: np.array(values) for name, values in self._numbers.items()} | {"turns": ring}
@@ -119,7 +119,7 @@ class Meter:
             self._note("flicker", _masked_mean(np.abs(new).mean(-1), trusted * self._back[1]))
         self._back = back, sight.agreement(back, flow)
         if len(self._flows) == 2:
-            self._note("turns", _turn(*self._flows, flow))
+            self._note("turns", _turn(self._flows[0], self._flows[1], flow))
         self._flows = [*self._flows[-1:], flow]
         self._early = [*self._early, flow][:2]
 
@@ -145,7 +145,7 @@ def _difference(one: Image, other: Image) -> float:
     return float(np.square(one.astype(np.float32) - other).mean())
 
 
-def _length(flow: FlowField) -> float:
+def _length(flow: NDArray[np.floating]) -> float:
     return float(np.linalg.norm(flow, axis=-1).mean())
 
 

@@ -59,7 +59,7 @@ def _seam(series: Series) -> tuple[Score, ...]:
         )
     ratio = float(series.steps[-1]) / usual
     spread = 1.4826 * float(np.median(np.abs(steps - usual)))
-    seam = "fail" if ratio > SEAM_WARN else "warn" if ratio > SEAM_PASS or ratio < REPEATED else "pass"
+    seam: Verdict = "fail" if ratio > SEAM_WARN else "warn" if ratio > SEAM_PASS or ratio < REPEATED else "pass"
     told = "the last frame is the first one again" if ratio < REPEATED else "last frame to first, over the median step"
     z = (float(series.steps[-1]) - usual) / max(spread, LEAST_SPREAD * usual)
     turn = float(series.turns[-1]) / max(float(np.median(series.turns[:-1])), STILL)
