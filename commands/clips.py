@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from core.errors import UserError
 
 if TYPE_CHECKING:
-    from media.video import PictureReader, VideoReader
+    from media.video import Reader
 
 FASTEST = 240  # frames per second
 
 
-def opened(clip: Path, fps: str) -> "VideoReader | PictureReader":
+def opened(clip: Path, fps: str) -> "Reader":
     """The reader of a clip; use it in a with-block.
 
     Args:
