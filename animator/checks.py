@@ -15,6 +15,7 @@ from core.errors import Fault, suggestion
 from core.registry import Registry
 from core.weights import model_folders
 from diffusion import backends
+from diffusion.sampling.presets import PRESETS
 from motion import depth
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
         yield Fault("name", f"{shown(project.name)} cannot name a folder", way_out)
     yield from _entry_faults(modes.REGISTRY, "mode", project.mode)
     yield from _entry_faults(backends.REGISTRY, "generator", project.generator)
+    if project.preset and project.preset not in PRESETS:
+        way_out = suggestion(project.preset, tuple(PRESETS))
+        yield Fault("preset", f"no preset named {shown(project.preset)}", way_out)
     yield from _entry_faults(depth.REGISTRY, "depth.model", project.depth.model)
     yield from _option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
     for n, export in enumerate(project.export):
@@ -114,15 +118,20 @@ def _exists(path: Path) -> bool:
 
 def _model_faults(project: "Project") -> Iterator[Fault]:
     """A model that is named by a path or a bare name and is not there; hub ids are left to the loader."""
-    name = project.model
     if project.generator not in backends.REGISTRY.names() or "model" not in backends.REGISTRY.options(
         project.generator
     ):
         return
+    yield from _named_model_faults("model", project.model)
+    if project.refiner is not None:
+        yield from _named_model_faults("refiner.model", project.refiner.model)
+
+
+def _named_model_faults(field: str, name: str) -> Iterator[Fault]:
     is_hub_id = name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.lower().endswith(_WEIGHTS)
     endings = ("",) if name.lower().endswith(_WEIGHTS) else ("", *_WEIGHTS[:2])
     places = [Path(name).expanduser(), *(folder / f"{name}{end}" for folder in model_folders() for end in endings)]
     if is_hub_id or any(_exists(place) for place in places):
         return
     looked = ", ".join(str(place) for place in places)
-    yield Fault("model", f"no model {shown(name)}; looked at {looked}", "Give a name, a path or a hub id (owner/name)")
+    yield Fault(field, f"no model {shown(name)}; looked at {looked}", "Give a name, a path or a hub id (owner/name)")

@@ -15,7 +15,6 @@ from animator.params import FrameParams
 from animator.steps import Carry, Step
 from core.image import Image, Size
 from diffusion.backends import Generator
-from diffusion.request import ImageRequest
 
 Mover = Callable[[Image, FrameParams], Image]  # a picture moved from the frame before to this frame
 Looker = Callable[[Image, int], Mover]  # looks at a picture of a frame index to tell how it and its like move
@@ -71,16 +70,7 @@ class Feedback:
         return images, Carry(kept)
 
     def _generated(self, params: FrameParams, init: Image | None) -> Image:
-        request = ImageRequest(
-            prompt=params.prompt,
-            negative=params.negative,
-            size=self.size,
-            seed=params.seed,
-            sampler=params.sampler,
-            sampling=params.sampling,
-            init=init,
-        )
-        return self.generator.generate([request])[0]
+        return self.generator.generate([params.request(self.size, init)])[0]
 
     def _pins(self, params: FrameParams, *, is_start: bool) -> bool:
         """Whether this result's colours are the ones to keep from here on."""

@@ -1,6 +1,6 @@
 """What is wrong with a project's numbers and words over time: every schedule parsed, every frame's value in range."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,8 @@ def schedule_faults(project: "Project") -> Iterator[Fault]:
             yield from _number_faults(field, given, narrower.get(field, keyframable(section)[name].span), frames, seed)
     if project.seeds.behavior == "schedule":
         yield from _number_faults("seeds.schedule", project.seeds.schedule, SEEDS, frames, seed)
-    yield from _sampler_faults(project.sampler, frames, seed)
+    yield from _name_faults("sampler", project.sampler, frames, seed, resolve)
+    yield from _name_faults("noise_schedule", project.noise_schedule, frames, seed, lambda name: resolve("Euler", name))
     try:
         Prompts.parse(merged(project.prompts, project.positive, project.negative), frames, seed, travel=project.travel)
     except ProjectError as error:
@@ -58,15 +59,15 @@ def _inside(values: NDArray[np.float64], span: Span) -> NDArray[np.bool_]:
     return np.asarray(low & high & (np.abs(values) >= span.gap))
 
 
-def _sampler_faults(text: str, frames: int, seed: int) -> Iterator[Fault]:
-    """Names of samplers that do not exist, each once."""
+def _name_faults(field: str, text: str, frames: int, seed: int, find: Callable[[str], object]) -> Iterator[Fault]:
+    """Names of samplers or noise schedules that do not exist, each once."""
     try:
         names = Steps.parse(text, frames, seed).values()
     except ScheduleError as error:
-        yield Fault("sampler", error.what, error.way_out)
+        yield Fault(field, error.what, error.way_out)
         return
     for name in dict.fromkeys(names):
         try:
-            resolve(name)
+            find(name)
         except UnknownName as error:
-            yield Fault("sampler", error.what, error.way_out)
+            yield Fault(field, error.what, error.way_out)

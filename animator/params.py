@@ -1,9 +1,10 @@
 """FrameParams: all numbers and words of one frame, made of parts owned by the packages that use them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from animator.coherence import Coherence
-from diffusion.request import PromptMix, Sampling
+from core.image import Image, Size
+from diffusion.request import DrawingRules, ImageRequest, PromptMix, Refiner, Sampling
 from motion.camera import CameraMove, Lens
 
 
@@ -21,3 +22,21 @@ class FrameParams:
     negative: str
     seed: int  # of the picture, if one is generated at this frame
     noise_seed: int  # of the noise put on the carried picture before that
+    noise_schedule: str = "Automatic"
+    drawing: DrawingRules = field(default_factory=DrawingRules)
+    refiner: Refiner | None = None
+
+    def request(self, size: Size, init: Image | None = None) -> ImageRequest:
+        """The picture generated at this frame, from text or from `init`, of this size."""
+        return ImageRequest(
+            prompt=self.prompt,
+            negative=self.negative,
+            size=size,
+            seed=self.seed,
+            sampler=self.sampler,
+            sampling=self.sampling,
+            init=init,
+            schedule=self.noise_schedule,
+            rules=self.drawing,
+            refiner=self.refiner,
+        )

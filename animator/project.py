@@ -15,11 +15,13 @@ from animator.coherence import CoherenceRules
 from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
 from animator.importers import Imported, deforum
 from animator.jsontext import LARGEST_FILE, parsed
+from animator.presets import with_preset
 from animator.serialize import EMBEDDED_KEY, laid_out, to_json
 from animator.shape import UnknownKey, is_text, is_told, shaped, unknown_keys
 from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
+from diffusion.request import DrawingRules, Refiner
 from motion.camera import Border, Geometry, Resampling
 
 SQUARE = Size(512, 512)
@@ -97,8 +99,12 @@ class Project:
     camera: Mapping[str, Number] = field(default_factory=dict)  # fields of CameraMove and Lens
     warp: WarpRules = WarpRules()
     depth: DepthRules = DepthRules()
+    preset: str = ""  # recipe of a few-step model: its sampler, noise schedule, steps and cfg, where none are given
     sampler: str = "Euler a"  # a name, or the text of a schedule: 0:("Euler a"), 30:("DDIM")
+    noise_schedule: str = "Automatic"  # a name, or the text of a schedule; Automatic: what the sampler says
     sampling: Mapping[str, Number] = field(default_factory=dict)  # fields of Sampling
+    drawing: DrawingRules = field(default_factory=DrawingRules)
+    refiner: Refiner | None = None
     cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next; others are moved
     color: CoherenceRules = field(default_factory=CoherenceRules)
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
@@ -153,7 +159,7 @@ def parse(
     is_native = not deforum.is_settings(data, Project.__dataclass_fields__)
     imported = Imported(data) if is_native else deforum.converted(data, name)
     data, mistakes = changed(imported.data, changes, partial(is_text, kind=Project))
-    data = {"name": default_name(name), **data}
+    data = with_preset({"name": default_name(name), **data})
     project, misshapen = shaped(data, Project)
     asked = tuple(f"{change.partition('=')[0].strip()}." for change in changes)
     unknown = list(unknown_keys(data, Project))

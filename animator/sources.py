@@ -10,6 +10,7 @@ from animator.project import Project
 from core.hashing import array_fingerprint, fingerprint
 from core.image import Image, Size, resized
 from diffusion.backends import Generator
+from diffusion.models.files import model_identity, model_path
 from media.read import read_image
 from motion.depth import DepthEstimator
 
@@ -33,7 +34,8 @@ class Sources:
         palette = None if follows_first else self.picture(project.color.reference, project.size)
         denoise = project.init.denoise if project.init else 0.0
         prints = [None if image is None else array_fingerprint(image) for image in (init, palette)]
-        rules = (project.warp, project.color, project.size, project.cadence, denoise, prints)
+        refiner = "" if project.refiner is None else model_identity(model_path(project.refiner.model))
+        rules = (refiner, project.warp, project.color, project.size, project.cadence, denoise, prints)
         return Feedback(
             identity=fingerprint(*identity, self.generator.identity, *rules),
             generator=self.generator,

@@ -35,6 +35,7 @@ class Timeline(Sequence[FrameParams]):
         self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed)
         self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed)
         self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
+        self.noise_schedule = Steps.parse(project.noise_schedule, frames, seed, field="noise_schedule")
         prompts = merged(project.prompts, project.positive, project.negative)
         self.prompts = Prompts.parse(prompts, frames, seed, travel=project.travel)
         self._seeds = seed_series(project.seeds, seed, frames, project.cadence)
@@ -65,6 +66,9 @@ class Timeline(Sequence[FrameParams]):
             negative=words.negative,
             seed=int(self._seeds[index]),
             noise_seed=self._noise_seed(index),
+            noise_schedule=self.noise_schedule.at(index),
+            drawing=self.project.drawing,
+            refiner=self.project.refiner,
         )
 
     def columns(self) -> dict[str, NDArray[np.float64]]:

@@ -1,12 +1,15 @@
 """`list`: everything that can be named in a project. Imports no torch."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.terminal import AsJson, say
 from core.registry import Registry
+
+if TYPE_CHECKING:
+    from diffusion.sampling.presets import Preset
 
 REGISTRIES = {
     "modes": Registry("mode", "animator.modes"),
@@ -27,18 +30,26 @@ def entries(kind: str) -> dict[str, str]:
         from diffusion.sampling.names import SCHEDULES
 
         return {name: schedule.help for name, schedule in SCHEDULES.items()}
+    if kind == "presets":
+        from diffusion.sampling.presets import PRESETS
+
+        return {name: f"{preset.help}: {_recipe(preset)}" for name, preset in PRESETS.items()}
     registry = REGISTRIES[kind]
     return {name: registry.help(name) for name in registry.names()}
+
+
+def _recipe(preset: "Preset") -> str:
+    return f"{preset.sampler}, {preset.schedule}, {preset.steps} steps, cfg {preset.cfg:g}"
 
 
 def command(
     kind: Annotated[str, typer.Argument(help="modes, generators, samplers, ...; everything if left out.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the modes, generators, samplers, depth models and exporters there are."""
+    """List the modes, generators, samplers, presets, depth models and exporters there are."""
     from core.errors import UnknownName
 
-    kinds = (*REGISTRIES, "samplers", "noise schedules")
+    kinds = (*REGISTRIES, "samplers", "noise schedules", "presets")
     if kind and kind not in kinds:
         raise UnknownName("list", kind, kinds)
     found = {name: entries(name) for name in ([kind] if kind else kinds)}

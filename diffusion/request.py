@@ -1,7 +1,9 @@
 """ImageRequest: everything that defines one generated picture. Imports no torch."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from core.image import Image, Mask, Size
 
@@ -72,7 +74,7 @@ class Refiner:
     """A second model that draws the end."""
 
     model: str  # as the first: a name, a path, a hub id; of the same latent space
-    switch_at: float = 0.8  # 0..1, share of the noise timesteps done by then
+    switch_at: Annotated[float, Field(ge=0, le=1)] = 0.8  # 0..1, share of the noise timesteps done by then
 
 
 @dataclass(frozen=True, slots=True)
