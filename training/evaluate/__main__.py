@@ -10,7 +10,7 @@ import typer
 from core.devices import ModelPool
 from motion.depth import mini
 from training.evaluate import depth, pictures
-from training.evaluate.classifier import subject_classifier
+from training.evaluate.classifier import style_classifier, subject_classifier
 from training.mini.model import MiniModel
 from training.mini.samples import sheet, write_sheet
 
@@ -29,8 +29,9 @@ def judge_pictures(
     model: Path = Path("models/mini"),
     sheets: Annotated[Path | None, typer.Option(help="folder for sample sheets")] = None,
 ) -> None:
-    """Subject, palette, night, img2img, feedback and autoencoder of a picture model."""
-    for number, finding in enumerate(pictures.findings(MiniModel.load(model), subject_classifier())):
+    """Subject, palette, night, style, img2img, feedback and autoencoder of a picture model."""
+    found = pictures.findings(MiniModel.load(model), subject_classifier(), style_classifier())
+    for number, finding in enumerate(found):
         print(finding, flush=True)
         if sheets and finding.pictures:
             sheets.mkdir(parents=True, exist_ok=True)

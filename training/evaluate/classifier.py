@@ -1,6 +1,7 @@
 """A small picture classifier that learns from the painter what each subject looks like, and palette by colour."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,8 +14,10 @@ from core.seeds import derive
 from training.painter.briefs import SUBJECTS, brief
 from training.painter.colours import LUMA, PALETTES
 from training.painter.compose import scene
+from training.painter.styles import STYLE_WORDS
 from training.painter.theatre import Shot, view
 
+STYLES = ("", *STYLE_WORDS)  # "" is the painter's own
 SIDE = 64  # pixels of the picture the classifier looks at
 _EXAMPLES = 1080
 _STEPS = 260
@@ -23,6 +26,16 @@ _BATCH = 32
 
 def subject_classifier(seed: int = 1) -> nn.Module:
     """Learns for about a minute; the same seed gives the same classifier. Gives N x 9 scores of SUBJECTS."""
+    return _taught(*painter_pictures(first=0, count=_EXAMPLES), len(SUBJECTS), seed)
+
+
+def style_classifier(seed: int = 1) -> nn.Module:
+    """Learns for about a minute, as above. Gives N x 4 scores of STYLES."""
+    return _taught(*style_pictures(first=0, count=_EXAMPLES), len(STYLES), seed)
+
+
+def _taught(images: list[Image], answers: np.ndarray, classes: int, seed: int) -> nn.Module:
+    """A small network that has seen the images with their answers, 0 .. classes - 1."""
     torch.manual_seed(seed)
     network = nn.Sequential(
         *_stage(3, 24),
@@ -31,39 +44,58 @@ def subject_classifier(seed: int = 1) -> nn.Module:
         *_stage(96, 96),
         nn.AdaptiveAvgPool2d(2),
         nn.Flatten(),
-        nn.Linear(384, 9),
+        nn.Linear(384, classes),
     )
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.05)
-    images, subjects = painter_pictures(first=0, count=_EXAMPLES)
     for step in range(_STEPS):
         optimizer.param_groups[0]["lr"] = 2e-3 * (1 - step / _STEPS)
         draw = np.random.default_rng(derive(seed, "classifier", step))
-        chosen = draw.integers(0, _EXAMPLES, _BATCH)
+        chosen = draw.integers(0, len(images), _BATCH)
         pictures = _seen([_varied(images[index], draw) for index in chosen])
-        error = functional.cross_entropy(network(pictures), torch.from_numpy(subjects[chosen]))
+        error = functional.cross_entropy(network(pictures), torch.from_numpy(answers[chosen]))
         optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return network.eval()
 
 
-@torch.inference_mode()
 def subjects_of(network: nn.Module, images: Sequence[Image]) -> list[str]:
     """The subject the classifier sees in each picture."""
+    return [SUBJECTS[index] for index in _answers(network, images)]
+
+
+def styles_of(network: nn.Module, images: Sequence[Image]) -> list[str]:
+    """The style the classifier sees in each picture."""
+    return [STYLES[index] for index in _answers(network, images)]
+
+
+@torch.inference_mode()
+def _answers(network: nn.Module, images: Sequence[Image]) -> list[int]:
     small = [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for image in images]
     scores: Tensor = network(_seen(small))
-    return [SUBJECTS[index] for index in scores.argmax(1).tolist()]
+    return [int(index) for index in scores.argmax(1)]
 
 
 def painter_pictures(first: int, count: int, side: int = SIDE) -> tuple[list[Image], np.ndarray]:
     """Painted pictures and the indices of their subjects; those from 2**20 on are held out."""
-    images = []
-    for number in range(first, first + count):
-        seed = derive(number, "classifier picture")
-        draw = np.random.default_rng(seed)
-        shot = Shot(draw.uniform(-0.1, 0.1), draw.uniform(-0.03, 0.03), draw.uniform(0, 0.15), draw.uniform(0, 8))
-        images.append(view(scene(brief(seed, SUBJECTS[number % len(SUBJECTS)])), Size(side, side), shot).image)
+    images = [_painted(number, "", side) for number in range(first, first + count)]
     return images, np.arange(first, first + count) % len(SUBJECTS)
+
+
+def style_pictures(first: int, count: int, side: int = SIDE) -> tuple[list[Image], np.ndarray]:
+    """Painted pictures whose styles take turns, and the indices of those in STYLES; from 2**20 on they are held out."""
+    numbers = np.arange(first, first + count)
+    styles = numbers // len(SUBJECTS) % len(STYLES)  # every subject in every style
+    return [_painted(int(n), STYLES[style], side) for n, style in zip(numbers, styles, strict=True)], styles
+
+
+def _painted(number: int, style: str, side: int) -> Image:
+    """One picture of the subject whose turn it is."""
+    seed = derive(number, "classifier picture")
+    draw = np.random.default_rng(seed)
+    shot = Shot(draw.uniform(-0.1, 0.1), draw.uniform(-0.03, 0.03), draw.uniform(0, 0.15), draw.uniform(0, 8))
+    asked = replace(brief(seed, SUBJECTS[number % len(SUBJECTS)]), style=style)
+    return view(scene(asked), Size(side, side), shot).image
 
 
 def palette_of(image: Image) -> str:

@@ -8,7 +8,15 @@ import numpy as np
 from torch import nn
 
 from core.image import Image, to_float
-from training.evaluate.classifier import brightness_of, painter_pictures, palette_of, subjects_of
+from training.evaluate.classifier import (
+    STYLES,
+    brightness_of,
+    painter_pictures,
+    palette_of,
+    style_pictures,
+    styles_of,
+    subjects_of,
+)
 from training.mini.model import MiniModel
 from training.mini.samples import as_tensor, drawn, redrawn
 from training.mini.vae import decibels
@@ -44,12 +52,19 @@ class Finding:
         return f"{self.name}: {self.value:.3f} (wanted {self.wanted})"
 
 
-def findings(model: MiniModel, classifier: nn.Module) -> Iterator[Finding]:
-    """All gates one after the other; some minutes on one core."""
+def findings(model: MiniModel, classifier: nn.Module, style_judge: nn.Module) -> Iterator[Finding]:
+    """All gates one after the other; some minutes on one core.
+
+    Args:
+        model: what is judged.
+        classifier: of subjects.
+        style_judge: a classifier of styles.
+    """
     yield from autoencoder(model, classifier)
     yield subjects(model, classifier)
     yield palettes(model)
     yield nights(model)
+    yield from styles(model, style_judge)
     yield from img2img(model, classifier)
     yield from feedback(model, classifier)
 
@@ -91,6 +106,18 @@ def nights(model: MiniModel) -> Finding:
     levels = [brightness_of(picture) for picture in pictures]
     darker = [night < day for day, night in zip(levels[::2], levels[1::2], strict=True)]
     return Finding("night darker than day", float(np.mean(darker)), "1", tuple(pictures), tuple(prompts))
+
+
+def styles(model: MiniModel, style_judge: nn.Module) -> Iterator[Finding]:
+    """Whether pictures are in the style that the prompt named, or in none."""
+    asked = [(style, subject) for style in STYLES for subject in SUBJECTS]
+    prompts = [", ".join(filter(None, (PLAIN_PROMPTS[subject][1], style))) for style, subject in asked]
+    pictures = drawn(model, prompts, range(30, 30 + len(asked)))
+    images, truth = style_pictures(first=2**20, count=72)
+    known = _share(styles_of(style_judge, images), [STYLES[index] for index in truth])
+    right = _share(styles_of(style_judge, pictures), [style for style, _ in asked])
+    yield Finding("style classifier on held-out painted pictures", known, "about 1")
+    yield Finding("style right", right, ">= 0.85", tuple(pictures), tuple(prompts))
 
 
 def img2img(model: MiniModel, classifier: nn.Module) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Commands: python -m training.mini {data,vae,unet,export,depth} --help."""
+"""Commands: python -m training.mini {data,vae,unet,export,few-steps,depth} --help."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,9 @@ import cv2
 import torch
 import typer
 
-from training.mini import data, depth, unet, vae
+from training.mini import data, depth, few_steps, unet, vae
+from training.mini.loop import Plan, train
+from training.painter.briefs import FAMILIAR
 
 app = typer.Typer(
     add_completion=False,
@@ -27,7 +29,7 @@ def one_thread() -> None:
 
 
 @app.command("data")
-def make_data(folder: Path, model: Model = MINI, first: int = 0, count: int = 8, layouts: int = 3) -> None:
+def make_data(folder: Path, model: Model = MINI, first: int = 0, count: int = 12, layouts: int = FAMILIAR) -> None:
     """Paints scenes and caches their latents in FOLDER."""
     for file in data.cache(data.DataPlan(model, folder, first, count, layouts)):
         print(file)
@@ -46,7 +48,15 @@ def train_unet(
     folder: Path, run: Run, minutes: Minutes, model: Model = MINI, processes: int = 2, peak: float = 6e-4
 ) -> None:
     """Trains UNet and text encoder on the latents in FOLDER."""
-    unet.train(unet.UNetPlan(model, folder, run, minutes, processes, peak=peak))
+    train(unet.VelocityTask, Plan(model, folder, run, minutes, processes, peak=peak))
+
+
+@app.command("few-steps")
+def train_few_steps(
+    folder: Path, run: Run, minutes: Minutes, model: Model = MINI, processes: int = 2, peak: float = 2e-4
+) -> None:
+    """Distils a model's UNet into one that draws in four steps, on the latents in FOLDER."""
+    train(few_steps.ConsistencyTask, Plan(model, folder, run, minutes, processes, peak=peak))
 
 
 @app.command("export")

@@ -13,13 +13,15 @@ from core.image import Image, Size
 from core.seeds import derive
 from training.mini.model import MiniModel, load_autoencoder
 from training.mini.samples import NATIVE, as_tensor
-from training.painter.briefs import SUBJECTS, Brief, brief
+from training.painter.briefs import FAMILIAR, SUBJECTS, Brief, brief
 from training.painter.captions import caption
 from training.painter.compose import scene
 from training.painter.theatre import Shot, view
 
 CAPTIONS = 4  # of each picture
-SHARD = 256  # pictures of one file
+SHARD = 256  # pictures of one file, fewer where they are larger
+SIZES = (*(NATIVE,) * 9, Size(384, 256), Size(256, 384), Size(512, 512))  # of the pictures of one shard after the other
+STYLED = 0.3  # share of the pictures that are in a style
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,9 @@ class DataPlan:
     folder: Path  # where the shards go
     first: int = 0  # number of the first shard; its pictures' seeds follow from it
     count: int = 8  # shards
-    layouts: int = 3  # compositions of each subject; fewer are learned sooner
-    size: Size = NATIVE
+    layouts: int = FAMILIAR  # compositions of each subject; fewer are learned sooner
+    styles: float = STYLED  # share of the pictures that are in a style
+    sizes: tuple[Size, ...] = SIZES  # of the pictures of one shard after the other; the first is the native one
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,12 @@ class Painted:
     captions: tuple[str, ...]
 
 
-def painted(seed: int, plan: DataPlan) -> Painted:
-    """One picture: subjects take turns, the camera stands a little off its home."""
+def painted(seed: int, plan: DataPlan, size: Size | None = None) -> Painted:
+    """One picture, of the native size by default: subjects take turns, the camera stands a little off its home."""
     draw = np.random.default_rng(derive(seed, "shot"))
-    asked = brief(seed, SUBJECTS[seed % len(SUBJECTS)], plan.layouts)
+    asked = brief(seed, SUBJECTS[seed % len(SUBJECTS)], plan.layouts, plan.styles)
     shot = Shot(draw.uniform(-0.03, 0.03), draw.uniform(-0.01, 0.01), draw.uniform(0, 0.05), draw.uniform(0, 4))
-    image = view(scene(asked), plan.size, shot).image
+    image = view(scene(asked), size or plan.sizes[0], shot).image
     return Painted(asked, image, tuple(caption(asked, draw) for _ in range(CAPTIONS)))
 
 
@@ -64,8 +67,10 @@ def cache(plan: DataPlan, pictures: int = SHARD) -> Iterator[Path]:
     for number in range(plan.first, plan.first + plan.count):
         file = plan.folder / f"{number:04d}.npy"
         if not file.exists():
-            found = [painted(number * pictures + index, plan) for index in range(pictures)]
-            parts = [as_tensor([one.image for one in found[k : k + 8]]) for k in range(0, pictures, 8)]
+            size = plan.sizes[number % len(plan.sizes)]
+            count = pictures * plan.sizes[0].width * plan.sizes[0].height // (size.width * size.height)
+            found = [painted(number * pictures + index, plan, size) for index in range(count)]
+            parts = [as_tensor([one.image for one in found[k : k + 8]]) for k in range(0, count, 8)]
             latents = torch.cat([autoencoder.encode(part).latents for part in parts])
             file.with_suffix(".json").write_text(json.dumps([one.captions for one in found]), encoding="utf-8")
             unfinished = file.with_suffix(".unfinished.npy")
@@ -76,24 +81,53 @@ def cache(plan: DataPlan, pictures: int = SHARD) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class Latents:
-    """A cache in memory."""
+    """Pictures of one size as latents in memory."""
 
     latents: Tensor  # float16, N x C x h x w
     captions: tuple[tuple[str, ...], ...]  # of each picture
 
+    @property
+    def cells(self) -> int:
+        """Latent cells of one picture."""
+        return self.latents.shape[2] * self.latents.shape[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """All pictures of a cache, by size."""
+
+    groups: tuple[Latents, ...]  # those of the native size first
+
     @classmethod
-    def read(cls, folder: Path) -> "Latents":
+    def read(cls, folder: Path) -> "Cache":
         """All finished shards of a folder."""
-        files = sorted(file for file in folder.glob("*.npy") if "unfinished" not in file.name)
-        parts = [torch.from_numpy(np.load(file)) for file in files]
-        texts = [json.loads(file.with_suffix(".json").read_text(encoding="utf-8")) for file in files]
-        return cls(torch.cat(parts), tuple(tuple(captions) for text in texts for captions in text))
+        by_size: dict[tuple[int, ...], list[tuple[Tensor, list[list[str]]]]] = {}
+        for file in sorted(file for file in folder.glob("*.npy") if "unfinished" not in file.name):
+            latents = torch.from_numpy(np.load(file))
+            captions = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+            by_size.setdefault(tuple(latents.shape[2:]), []).append((latents, captions))
+        return cls(
+            tuple(
+                Latents(
+                    torch.cat([part for part, _ in parts]), tuple(tuple(texts) for _, all_ in parts for texts in all_)
+                )
+                for parts in by_size.values()
+            )
+        )
 
     def batch(self, size: int, draw: np.random.Generator) -> tuple[Tensor, list[str]]:
-        """A random batch: float32 latents and one caption each."""
-        chosen = draw.integers(0, len(self.captions), size)
-        texts = [self.captions[index] for index in chosen]
-        return self.latents[torch.from_numpy(chosen)].float(), [text[int(draw.integers(len(text)))] for text in texts]
+        """A random batch: float32 latents of one size and one caption each.
+
+        Args:
+            size: pictures of the native size; fewer where they are larger, so that all batches cost alike.
+            draw: where the choice comes from.
+        """
+        counts = np.array([len(group.captions) for group in self.groups])
+        group = self.groups[int(draw.choice(len(counts), p=counts / counts.sum()))]
+        count = max(1, round(size * self.groups[0].cells / group.cells))
+        chosen = draw.integers(0, len(group.captions), count)
+        texts = [group.captions[index] for index in chosen]
+        return group.latents[torch.from_numpy(chosen)].float(), [text[int(draw.integers(len(text)))] for text in texts]
 
 
 def validation(model: MiniModel, plan: DataPlan, count: int) -> Latents:

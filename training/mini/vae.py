@@ -16,6 +16,7 @@ from training.mini.data import DataPlan, painted
 from training.mini.model import load_autoencoder
 from training.mini.run import Average, Clock, RunFolder, in_half, rate
 from training.mini.samples import as_tensor
+from training.painter.briefs import LAYOUTS
 
 CROP = 128  # pixels
 ENCODER_PARTS = ("linear_encoder", "fine_encoder", "coarse_encoder")
@@ -44,7 +45,7 @@ def train(plan: VaePlan) -> Path:
         The weights file, float16, in the run's folder.
     """
     network, folder = load_autoencoder(plan.start).train(), RunFolder(plan.run)
-    scenes = DataPlan(plan.start, plan.run, layouts=6)
+    scenes = DataPlan(plan.start, plan.run, layouts=LAYOUTS)
     images = [painted(number, scenes).image for number in range(plan.pictures)]
     held_out = [painted(2**30 + number, scenes).image for number in range(HELD_OUT)]
     if plan.from_pca and folder.load() is None:

@@ -6,8 +6,10 @@ import numpy as np
 
 from core.seeds import derive
 from training.painter.colours import PALETTES, TIMES
+from training.painter.styles import STYLE_WORDS
 
-LAYOUTS = 6  # compositions of each subject; more make the model's task harder
+LAYOUTS = 6  # compositions of each subject
+FAMILIAR = 3  # of them, that the embedded model is trained on; more make its task harder
 LANDSCAPES = ("mountains", "ocean", "desert", "forest", "city", "clouds")
 SUBJECTS = ("mountains", "ocean", "desert", "forest", "city", "galaxy", "clouds", "flower", "waves")
 EXTRAS: dict[str, tuple[tuple[str, ...], ...]] = {  # what each layout holds besides its subject
@@ -32,6 +34,7 @@ class Brief:
     time: str = "day"  # one of TIMES; only landscapes show it
     palette: str = ""  # one of PALETTES, or "" for the subject's own colours
     lights: tuple[str, ...] = ()  # of sun, moon, stars
+    style: str = ""  # one of STYLE_WORDS, or "" for the painter's own
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -48,13 +51,14 @@ class Brief:
         return np.random.default_rng(derive(self.layout, self.subject, purpose))
 
 
-def brief(seed: int, subject: str | None = None, layouts: int = LAYOUTS) -> Brief:
+def brief(seed: int, subject: str | None = None, layouts: int = FAMILIAR, styles: float = 0.0) -> Brief:
     """A random brief.
 
     Args:
         seed: the same seed gives the same brief.
         subject: one of SUBJECTS; drawn when not given.
         layouts: how many of the LAYOUTS are used; fewer are learned sooner.
+        styles: share of the briefs that ask for a style, 0..1.
     """
     draw = np.random.default_rng(derive(seed, "brief"))
     chosen = SUBJECTS[draw.integers(len(SUBJECTS))]
@@ -62,15 +66,17 @@ def brief(seed: int, subject: str | None = None, layouts: int = LAYOUTS) -> Brie
     layout = int(draw.integers(layouts))
     time = tuple(TIMES)[draw.integers(len(TIMES))]
     palette = tuple(PALETTES)[draw.integers(len(PALETTES))]
-    coloured = draw.random() < (0.5 if subject in LANDSCAPES else 0.85)
+    coloured = draw.random() < (0.65 if subject in LANDSCAPES else 0.85)
     chance = draw.random()
     landscape = subject in LANDSCAPES
+    style = tuple(STYLE_WORDS)[draw.integers(len(STYLE_WORDS))] if draw.random() < styles else ""
     return Brief(
         subject,
         layout,
         time if landscape else "day",
         palette if coloured else "",
         lights(time, chance) if landscape else (),
+        style,
     )
 
 

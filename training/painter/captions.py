@@ -6,6 +6,7 @@ import numpy as np
 
 from training.painter.briefs import Brief
 from training.painter.colours import PALETTE_WORDS, TIMES
+from training.painter.styles import STYLE_WORDS
 
 EMPTY_SHARE = 0.1  # of captions: what classifier-free guidance is trained on
 SUBJECT_WORDS: dict[str, tuple[str, ...]] = {
@@ -87,7 +88,17 @@ def caption(brief: Brief, draw: np.random.Generator) -> str:
         text = ", ".join([subject, *_shuffled(draw, [*details, *([time] if time else []), *_coloured(draw, colour)])])
     if draw.random() < 0.3:
         text = ", ".join([text, *(_one(draw, FILLER) for _ in range(draw.integers(1, 4)))])
+    if brief.style:
+        return _in_style(draw, text, _one(draw, STYLE_WORDS[brief.style]))
     return _one(draw, OPENINGS) + text if draw.random() < 0.1 else text
+
+
+def _in_style(draw: np.random.Generator, text: str, style: str) -> str:
+    """A caption with its style, before or behind the rest; a style is always named."""
+    form = draw.random()
+    if form < 0.4:
+        return f"{text}, {style}"
+    return f"{style} of {text}" if form < 0.7 else f"{style}, {text}"
 
 
 def _kind(brief: Brief) -> str:

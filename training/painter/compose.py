@@ -5,6 +5,7 @@ from collections.abc import Callable
 from training.painter.briefs import Brief
 from training.painter.colours import PALETTES, TIMES, Colour, tinted, vignetted
 from training.painter.scenes import city, clouds, desert, flower, forest, galaxy, mountains, ocean, waves
+from training.painter.styles import styled
 from training.painter.theatre import Layer, Scene
 
 _LAYERS: dict[str, Callable[[Brief], tuple[Layer, ...]]] = {
@@ -26,6 +27,6 @@ def scene(brief: Brief) -> Scene:
     def grade(picture: Colour) -> Colour:
         if brief.palette and brief.is_landscape:
             picture = tinted(picture, PALETTES[brief.palette], TIMES[brief.time])
-        return vignetted(picture)
+        return styled(vignetted(picture), brief.style)
 
     return Scene(_LAYERS[brief.subject](brief), grade)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.image import Size
-from training.evaluate.classifier import brightness_of, palette_of
+from training.evaluate.classifier import brightness_of, palette_of, style_pictures
 from training.evaluate.depth import order_right
 from training.painter.briefs import Brief
 from training.painter.colours import PALETTES
@@ -28,3 +28,8 @@ def test_order_is_right_for_any_rising_map_of_depth_and_wrong_for_a_falling_one(
     draw = np.random.default_rng(2)
     assert order_right(np.sqrt(depth), depth, draw) == 1
     assert order_right(1 / depth, depth, draw) == 0
+
+
+def test_style_pictures_show_every_subject_in_every_style():
+    images, answers = style_pictures(first=0, count=36, side=32)
+    assert sorted(answers) == sorted([0, 1, 2, 3] * 9) and len({image.tobytes() for image in images}) == 36

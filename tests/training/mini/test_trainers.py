@@ -12,7 +12,8 @@ from core.image import Size
 from core.seeds import derive
 from motion.depth import mini
 from tests.training.mini.toys import write_toy_model
-from training.mini import data, depth, unet, vae
+from training.mini import data, depth, few_steps, unet, vae
+from training.mini.loop import Plan, train
 from training.mini.model import MiniModel
 from training.mini.run import RunFolder
 from training.mini.samples import drawn, redrawn
@@ -27,13 +28,15 @@ def toy(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cached(toy, tmp_path_factory):
-    plan = data.DataPlan(toy, tmp_path_factory.mktemp("data"), count=2, size=Size(64, 64))
+    plan = data.DataPlan(
+        toy, tmp_path_factory.mktemp("data"), count=3, sizes=(Size(64, 64), Size(64, 64), Size(96, 64))
+    )
     list(data.cache(plan, pictures=8))
     return plan
 
 
 def test_cached_latents_are_those_of_the_painted_pictures(toy, cached):
-    found = data.Latents.read(cached.folder)
+    found = data.Cache.read(cached.folder).groups[0]
     picture = data.painted(9, cached)
     latents = MiniModel.load(toy).autoencoder.encode(data.as_tensor([picture.image])).latents
     assert torch.allclose(found.latents[9].float(), latents[0], atol=5e-3)
@@ -48,10 +51,10 @@ def test_a_cache_is_not_painted_twice(cached):
 
 @pytest.mark.slow
 def test_a_unet_run_goes_on_where_it_stopped_and_exports_its_average(toy, cached, tmp_path):
-    plan = unet.UNetPlan(toy, cached.folder, tmp_path / "run", 2 * SECONDS, processes=1, batch=2, sheet_every=0)
-    unet.train(plan)
+    plan = Plan(toy, cached.folder, tmp_path / "run", 2 * SECONDS, processes=1, batch=2, sheet_every=0)
+    train(unet.VelocityTask, plan)
     first = RunFolder(plan.run).load()["step"]
-    unet.train(unet.UNetPlan(toy, cached.folder, plan.run, 5 * SECONDS, processes=2, batch=2, sheet_every=0))
+    train(unet.VelocityTask, Plan(toy, cached.folder, plan.run, 5 * SECONDS, processes=2, batch=2, sheet_every=0))
     assert RunFolder(plan.run).load()["step"] > first > 0
     shutil.copytree(toy, tmp_path / "out")
     unet.export(plan.run, toy, tmp_path / "out")
@@ -60,9 +63,29 @@ def test_a_unet_run_goes_on_where_it_stopped_and_exports_its_average(toy, cached
 
 
 def test_velocity_loss_is_the_same_for_the_same_seed(toy, cached):
-    model, latents = MiniModel.load(toy), data.Latents.read(cached.folder)
-    batch = latents.batch(4, np.random.default_rng(1))
-    assert unet.loss(model, *batch, seed=1) == unet.loss(model, *batch, seed=1) != unet.loss(model, *batch, seed=2)
+    task, batch = unet.VelocityTask(toy), data.Cache.read(cached.folder).batch(4, np.random.default_rng(1))
+    assert task.loss(*batch, seed=1) == task.loss(*batch, seed=1) != task.loss(*batch, seed=2)
+
+
+def test_batches_are_of_one_size_and_cost_alike(cached):
+    found = data.Cache.read(cached.folder)
+    shapes = {found.batch(6, np.random.default_rng(seed))[0].shape for seed in range(40)}
+    assert shapes == {(6, 4, 4, 4), (4, 4, 4, 6)}
+
+
+def test_the_end_of_a_path_at_time_0_is_where_it_is(toy):
+    task = few_steps.ConsistencyTask(toy)
+    latents = torch.randn(2, 4, 4, 4)
+    found = task._end(latents, torch.zeros(2, dtype=torch.long), torch.randn(2, 48, 16))
+    assert torch.equal(found, latents)
+
+
+@pytest.mark.slow
+def test_distillation_moves_the_unet_and_leaves_the_words(toy, cached, tmp_path):
+    train(few_steps.ConsistencyTask, Plan(toy, cached.folder, tmp_path, 2 * SECONDS, processes=1, batch=2))
+    kept = RunFolder(tmp_path).load()
+    assert kept["step"] > 0 and "text" not in kept
+    assert not torch.equal(kept["unet"]["conv_in.weight"], MiniModel.load(toy).unet.conv_in.weight)
 
 
 def test_times_are_spread_over_the_whole_range():
@@ -72,7 +95,7 @@ def test_times_are_spread_over_the_whole_range():
 
 def test_pca_makes_the_autoencoder_the_best_linear_one(toy):
     network = MiniModel.load(toy).autoencoder
-    images = [data.painted(number, data.DataPlan(toy, toy, size=Size(64, 64))).image for number in range(9)]
+    images = [data.painted(number, data.DataPlan(toy, toy, sizes=(Size(64, 64),))).image for number in range(9)]
     before = vae.decibels(network, images)
     vae.set_to_pca(network, images)
     assert vae.decibels(network, images) > max(before, 15)

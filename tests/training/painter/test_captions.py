@@ -6,6 +6,7 @@ import pytest
 from training.painter.briefs import LAYOUTS, SUBJECTS, Brief, brief
 from training.painter.captions import EMPTY_SHARE, caption
 from training.painter.colours import PALETTE_WORDS, PALETTES, TIMES
+from training.painter.styles import STYLE_WORDS
 
 
 def captions(asked: Brief, count: int = 400) -> list[str]:
@@ -38,9 +39,19 @@ def test_a_flower_has_no_time():
 
 
 def test_briefs_use_every_subject_and_layout():
-    found = {(one.subject, one.layout) for one in (brief(seed) for seed in range(800))}
+    found = {(one.subject, one.layout) for one in (brief(seed, layouts=LAYOUTS) for seed in range(800))}
     assert len(found) == len(SUBJECTS) * LAYOUTS
 
 
 def test_fewer_layouts_can_be_asked_for():
     assert {brief(seed, "city", layouts=2).layout for seed in range(40)} == {0, 1}
+
+
+@pytest.mark.parametrize("style", STYLE_WORDS)
+def test_a_style_is_always_named(style):
+    assert share(captions(Brief("forest", 0, style=style)), STYLE_WORDS[style]) == 1
+
+
+def test_as_many_briefs_have_a_style_as_asked():
+    found = [brief(seed, styles=0.5).style for seed in range(400)]
+    assert 0.4 < sum(map(bool, found)) / 400 < 0.6 and set(found) == {"", *STYLE_WORDS}
