@@ -1,8 +1,9 @@
 """Painted scenes as latents with captions, cached on disk once: what the UNet is trained on."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,12 @@ class Latents:
         return self.latents.shape[2] * self.latents.shape[3]
 
 
+def _joined(shards: Sequence[Latents]) -> Latents:
+    """Shards of one size as one."""
+    texts = chain.from_iterable(shard.captions for shard in shards)
+    return Latents(torch.cat([shard.latents for shard in shards]), tuple(texts))
+
+
 @dataclass(frozen=True, slots=True)
 class Cache:
     """All pictures of a cache, by size."""
@@ -101,19 +108,13 @@ class Cache:
     @classmethod
     def read(cls, folder: Path) -> "Cache":
         """All finished shards of a folder."""
-        by_size: dict[tuple[int, ...], list[tuple[Tensor, list[list[str]]]]] = {}
+        by_size: dict[tuple[int, ...], list[Latents]] = {}
         for file in sorted(file for file in folder.glob("*.npy") if "unfinished" not in file.name):
             latents = torch.from_numpy(np.load(file))
-            captions = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
-            by_size.setdefault(tuple(latents.shape[2:]), []).append((latents, captions))
-        return cls(
-            tuple(
-                Latents(
-                    torch.cat([part for part, _ in parts]), tuple(tuple(texts) for _, all_ in parts for texts in all_)
-                )
-                for parts in by_size.values()
-            )
-        )
+            texts = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+            shard = Latents(latents, tuple(tuple(captions) for captions in texts))
+            by_size.setdefault(tuple(latents.shape[2:]), []).append(shard)
+        return cls(tuple(_joined(shards) for shards in by_size.values()))
 
     def batch(self, size: int, draw: np.random.Generator) -> tuple[Tensor, list[str]]:
         """A random batch: float32 latents of one size and one caption each.

@@ -116,7 +116,7 @@ def train(make: MakeTask, plan: Plan) -> None:
 
 
 def _replica(rank: int, make: MakeTask, plan: Plan, shared: Path) -> None:
-    """One process of a run; the first one keeps average, checkpoint, log and sheets. Ends with the process it came from."""
+    """One process of a run, ends with the one it came from; the first keeps average, checkpoint, log and sheets."""
     torch.set_num_threads(1)
     parent = os.getppid()
     training, folder = Training(make, plan), RunFolder(plan.run)

@@ -10,8 +10,8 @@ from training.painter.styles import STYLE_WORDS
 from training.painter.theatre import view
 
 
-def picture(subject: str, style: str, size: Size = Size(96, 96)) -> np.ndarray:
-    return to_float(view(scene(Brief(subject, 0, style=style)), size).image)
+def picture(subject: str, style: str) -> np.ndarray:
+    return to_float(view(scene(Brief(subject, 0, style=style)), Size(96, 96)).image)
 
 
 def saturation(image: np.ndarray) -> float:
