@@ -11,12 +11,13 @@ from animator import modes
 from animator.jsontext import shown
 from animator.moving import schedule_faults
 from animator.serialize import named_files
-from core.errors import Fault, suggestion
+from core.errors import Fault, ScheduleError, suggestion
 from core.registry import Registry
 from core.weights import model_folders
 from diffusion import backends
 from diffusion.sampling.presets import PRESETS
 from motion import depth
+from schedules.schedule import Steps
 
 if TYPE_CHECKING:
     from animator.project import Project
@@ -125,6 +126,14 @@ def _model_faults(project: "Project") -> Iterator[Fault]:
     yield from _named_model_faults("model", project.model)
     if project.refiner is not None:
         yield from _named_model_faults("refiner.model", project.refiner.model)
+    if project.checkpoint.strip():
+        try:
+            names = Steps.parse(project.checkpoint, project.frames, max(project.seed, 0)).values()
+        except ScheduleError as error:
+            yield Fault("checkpoint", error.what, error.way_out)
+            return
+        for name in dict.fromkeys(names):
+            yield from _named_model_faults("checkpoint", name)
 
 
 def _named_model_faults(field: str, name: str) -> Iterator[Fault]:

@@ -23,6 +23,7 @@ class FrameParams:
     seed: int  # of the picture, if one is generated at this frame
     noise_seed: int  # of the noise put on the carried picture before that
     noise_schedule: str = "Automatic"
+    checkpoint: str = ""  # a model in place of the project's
     drawing: DrawingRules = field(default_factory=DrawingRules)
     refiner: Refiner | None = None
 
@@ -38,5 +39,6 @@ class FrameParams:
             init=init,
             schedule=self.noise_schedule,
             rules=self.drawing,
+            model=self.checkpoint,
             refiner=self.refiner,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from animator.coherence import remembered_palette
 from animator.feedback import Feedback, Looker
 from animator.project import Project
+from animator.timeline import checkpoints
 from core.hashing import array_fingerprint, fingerprint
 from core.image import Image, Size, resized
 from diffusion.backends import Generator
@@ -34,8 +35,9 @@ class Sources:
         palette = None if follows_first else self.picture(project.color.reference, project.size)
         denoise = project.init.denoise if project.init else 0.0
         prints = [None if image is None else array_fingerprint(image) for image in (init, palette)]
-        refiner = "" if project.refiner is None else model_identity(model_path(project.refiner.model))
-        rules = (refiner, project.warp, project.color, project.size, project.cadence, denoise, prints)
+        refiner = [project.refiner.model] if project.refiner else []
+        models = {name: model_identity(model_path(name)) for name in {*checkpoints(project), *refiner} if name}
+        rules = (models, project.warp, project.color, project.size, project.cadence, denoise, prints)
         return Feedback(
             identity=fingerprint(*identity, self.generator.identity, *rules),
             generator=self.generator,

@@ -35,6 +35,7 @@ class Timeline(Sequence[FrameParams]):
         self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed)
         self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed)
         self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
+        self.checkpoint = checkpoints(project)
         self.noise_schedule = Steps.parse(project.noise_schedule, frames, seed, field="noise_schedule")
         prompts = merged(project.prompts, project.positive, project.negative)
         self.prompts = Prompts.parse(prompts, frames, seed, travel=project.travel)
@@ -67,6 +68,7 @@ class Timeline(Sequence[FrameParams]):
             seed=int(self._seeds[index]),
             noise_seed=self._noise_seed(index),
             noise_schedule=self.noise_schedule.at(index),
+            checkpoint=self.checkpoint[index],
             drawing=self.project.drawing,
             refiner=self.project.refiner,
         )
@@ -87,6 +89,18 @@ class Timeline(Sequence[FrameParams]):
         if deforum and self.project.seeds.behavior not in ("schedule", "random"):
             return int(self._seeds[index])
         return derive(self.project.seed, "noise", index)
+
+
+def checkpoints(project: Project) -> tuple[str, ...]:
+    """The model in place of the project's, at every frame; empty where there is none.
+
+    Raises:
+        ScheduleError: for a text that is no schedule.
+    """
+    if not project.checkpoint.strip():
+        return ("",) * project.frames
+    names = Steps.parse(project.checkpoint, project.frames, project.seed, field="checkpoint").values()
+    return tuple("" if name == project.model else name for name in names)
 
 
 def seed_series(rules: SeedRules, seed: int, frames: int, cadence: int) -> NDArray[np.int64]:

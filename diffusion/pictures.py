@@ -1,10 +1,9 @@
 """Studio: models with all that makes pictures from requests: pixels to latents, sampling, and back to pixels."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -32,7 +31,6 @@ from diffusion.sampling.run import SamplerSettings
 from diffusion.sampling.timesteps import GuidedDenoise
 from diffusion.tiling import circular
 
-MOST_MODELS = 3  # whose encoded prompts are remembered
 MOST_TOGETHER = 4  # pictures in one batch; more are hardly faster and cost memory
 
 FloatPicture = NDArray[np.float32]  # H x W x 3, RGB, sRGB, about 0..1, not clipped; NaN where a model broke
@@ -78,7 +76,7 @@ class Batch:
 
 
 class Studio:
-    """Makes pictures with one model, and others that requests name. Remembers encoded prompts, nothing else."""
+    """Makes pictures with one model, and others that requests name. Remembers models and encoded prompts."""
 
     def __init__(
         self, model: LoadedModel, load: Load | None = None, upscalers: Mapping[str, Enlarge] = PLAIN_UPSCALERS
@@ -93,7 +91,7 @@ class Studio:
         self._model = model
         self._load = load
         self._upscalers = upscalers
-        self._made_kit = lru_cache(maxsize=MOST_MODELS)(Kit)
+        self._kits = {"": Kit(model)}
 
     @property
     def is_half(self) -> bool:
@@ -107,7 +105,7 @@ class Studio:
         Raises:
             UserError: for an unknown sampler, upscaler or model, or numbers or prompts out of range.
         """
-        passes = {place: Pass(first_request(request)) for place, request in enumerate(requests)}
+        passes = {place: Pass(first_request(request), request.model) for place, request in enumerate(requests)}
         done = self._sampled_all(passes)
         again = {
             place: self._second_pass(request, request.hires, done[place])
@@ -182,7 +180,7 @@ class Studio:
         noise = SeededNoise(seeds, shape, source=batch.rules.noise, device=kit.model.device)
         unit = noise.initial()
         with tiled(batch.rules, kit.model.unet, kit.model.autoencoder.network):
-            init = torch.cat([_init(one, kit) for one in passes]) if batch.has_init else None
+            init = _inits(passes, kit) if batch.has_init else None
             kept = blend(requests, init, unit, kit) if init is not None and batch.is_masked else None
             seen = torch.cat([seen_by_inpainting(request, kit) for request in requests]) if kit.inpaints else None
             denoise = self._denoiser(batch, requests, seen)
@@ -227,18 +225,19 @@ class Studio:
 
     def _second_pass(self, request: ImageRequest, hires: Hires, latent: Tensor) -> Pass:
         """The second pass of a hires fix, from the latent of the first; C x rows x columns."""
-        sizes, other = Enlargement.of(hires, request.size), self._kit(hires.model)
+        model = hires.model or request.model
+        sizes, other = Enlargement.of(hires, request.size), self._kit(model)
         rows, columns = other.cells(sizes.enlarged)
         if hires.upscaler in LATENT_MODES:
             enlarged = resized_latent(latent.unsqueeze(0), rows, columns, LATENT_MODES[hires.upscaler])
         else:
-            picture = to_image(self._decoded(Pass(request), latent))
+            picture = to_image(self._decoded(Pass(request, request.model), latent))
             enlarge = self._upscaler(hires.upscaler)
             enlarged = other.encoded(
                 resized(enlarge(picture, sizes.enlarged), sizes.enlarged, "lanczos"), sizes.enlarged
             )
         second = second_request(request, hires)
-        return Pass(second, hires.model, centre(enlarged, *other.cells(sizes.final)), int(request.sampling.steps))
+        return Pass(second, model, centre(enlarged, *other.cells(sizes.final)), int(request.sampling.steps))
 
     def _upscaler(self, name: str) -> Enlarge:
         if name not in self._upscalers:
@@ -253,13 +252,20 @@ class Studio:
         cut = decoded[:, : size.height, : size.width].permute(1, 2, 0)
         return cast(FloatPicture, cut.add(1).div(2).float().cpu().numpy())
 
+    def release(self, kept: Set[str]) -> list[str]:
+        """Lets go of all models but its own and those of the given names; the names of those that were there."""
+        released = [name for name in self._kits if name and name not in kept]
+        for name in released:
+            del self._kits[name]
+        return released
+
     def _kit(self, name: str) -> Kit:
         """The studio's own model, or another by name."""
-        if not name:
-            return self._made_kit(self._model)
-        if self._load is None:
-            raise UserError(f"no way to load the model {name!r}", way_out="Leave out refiner and second model")
-        return self._made_kit(self._load(name))
+        if name not in self._kits:
+            if self._load is None:
+                raise UserError(f"no way to load the model {name!r}", way_out="Leave out refiner and second model")
+            self._kits[name] = Kit(self._load(name))
+        return self._kits[name]
 
 
 def tiled(rules: DrawingRules, *networks: Any) -> AbstractContextManager[None]:
@@ -280,11 +286,16 @@ def noise_seed(request: ImageRequest, kit: Kit) -> NoiseSeed:
     )
 
 
-def _init(one: Pass, kit: Kit) -> Tensor:
-    """The latent that image to image starts from; float32, 1 x C x rows x columns."""
-    if one.latent is not None:
-        return one.latent
-    image, size = one.request.init, one.request.size
+def _inits(passes: Sequence[Pass], kit: Kit) -> Tensor:
+    """The latents that image to image starts from; float32, N x C x rows x columns. Each picture is encoded once."""
+    pictures = {id(one.request.init): one.request for one in passes if one.latent is None}
+    encoded = {place: _init(request, kit) for place, request in pictures.items()}
+    return torch.cat([encoded[id(one.request.init)] if one.latent is None else one.latent for one in passes])
+
+
+def _init(request: ImageRequest, kit: Kit) -> Tensor:
+    """The latent of a request's picture; float32, 1 x C x rows x columns."""
+    image, size = request.init, request.size
     assert image is not None
     if Size.of(image) == size:
         return kit.encoded(image, size).float()

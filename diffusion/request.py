@@ -110,5 +110,6 @@ class ImageRequest:
     schedule: str = ""  # noise schedule, "Karras"; empty: what the sampler's name says, else its own
     rules: DrawingRules = DrawingRules()
     inpaint: Inpaint | None = None  # with `init` only
+    model: str = ""  # draws in place of the generator's own; a name, a path, a hub id
     refiner: Refiner | None = None
     hires: Hires | None = None  # the result is larger than `size`

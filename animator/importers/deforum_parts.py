@@ -187,7 +187,16 @@ def sampling(settings: Settings) -> Imported:
     if settings["enable_subseed_scheduling"]:
         numbers["variation_strength"] = settings["subseed_strength_schedule"]
     sampler = settings["sampler_schedule" if settings["enable_sampler_scheduling"] else "sampler"]
+    numbers |= {
+        name: settings[key]
+        for name, key in (("seed_width", "seed_resize_from_w"), ("seed_height", "seed_resize_from_h"))
+        if settings[key] not in (-1, 0)
+    }
     data: dict[str, Any] = {"sampling": numbers}
+    if settings["tiling"]:
+        data["drawing"] = {"tiling": True}
+    if settings["enable_checkpoint_scheduling"]:
+        data["checkpoint"] = settings["checkpoint_schedule"]
     if settings["use_init"] and settings["init_image"]:
         data["init"] = {"image": settings["init_image"], "denoise": _init_denoise(settings["strength"])}
     elif settings["use_init"]:

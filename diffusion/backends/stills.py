@@ -1,7 +1,7 @@
 """Stable Diffusion 1.x, 2.x and XL: each picture for itself, from text or from the picture before."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -61,8 +61,16 @@ class Stills:
             WeightsError: if the model cannot be loaded.
             UserError: for an unknown sampler, or numbers or prompts out of range.
         """
+        self._release(requests)
         pictures = self._studio.pictures(requests)
         return [self._whole(picture, request) for picture, request in zip(pictures, requests, strict=True)]
+
+    def _release(self, requests: Sequence[ImageRequest]) -> None:
+        """Frees the memory of models that earlier requests named and these do not."""
+        from diffusion.models.load import KIND
+
+        for name in self._studio.release({name for request in requests for name in named_models(request)}):
+            self._pool.drop(KIND, str(model_path(name)))
 
     @cached_property
     def _studio(self) -> "Studio":
@@ -104,6 +112,13 @@ class Stills:
 def build(options: Options, pool: ModelPool) -> Stills:
     """The generator; loads nothing yet."""
     return Stills(options, pool)
+
+
+def named_models(request: ImageRequest) -> Iterator[str]:
+    """The models that a request names besides the generator's own."""
+    yield from filter(None, (request.model, request.hires and request.hires.model))
+    if request.refiner is not None:
+        yield request.refiner.model
 
 
 def unbroken(picture: "FloatPicture", request: ImageRequest) -> Image | None:

@@ -41,8 +41,10 @@ def _loaded(name: str, path: Path, device: torch.device, dtype: torch.dtype) -> 
         parts = load(path, dtype, torch.float32)
     except WeightsError as fault:
         raise WeightsError(fault.what, where=fault.where or name, way_out=fault.way_out) from fault
-    for network in (parts.unet, parts.vae, *(part.encoder for part in parts.text)):
-        network.to(device)
+    for network in (parts.unet, parts.vae):
+        network.to(device, memory_format=torch.channels_last)  # the same numbers, quicker convolutions
+    for part in parts.text:
+        part.encoder.to(device)
     autoencoder = ScaledAutoencoder.of(parts.vae)
     return LoadedModel(
         name=name,

@@ -69,3 +69,15 @@ def test_drawing_rules_and_refiner_reach_the_generator():
 def test_a_refiner_that_is_not_there_or_out_of_range_is_a_fault(given):
     with pytest.raises(ProjectError, match="refiner"):
         project(**given)
+
+
+def test_checkpoints_change_over_time_and_the_projects_own_needs_no_name():
+    given = {"checkpoint": '0:("mini"), 2:("other/model")'}
+    assert [request(index, **given).model for index in range(4)] == ["", "", "other/model", "other/model"]
+    assert request().model == ""
+
+
+@pytest.mark.parametrize("text", ['0:("mini"), 2:("no.safetensors")', "0:(mini", "none of that name"])
+def test_a_checkpoint_that_is_not_there_is_a_fault(text):
+    with pytest.raises(ProjectError, match="checkpoint"):
+        project(checkpoint=text)

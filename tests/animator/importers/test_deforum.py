@@ -221,3 +221,16 @@ def test_conversion_changes_nothing_it_is_given():
     before = json.dumps(given)
     converted(given, "x")
     assert json.dumps(given) == before
+
+
+def test_tiles_seed_resizing_and_checkpoints_come_along():
+    made = project(
+        tiling=True,
+        seed_resize_from_w=256,
+        seed_resize_from_h=320,
+        enable_checkpoint_scheduling=True,
+        checkpoint_schedule='0: ("mini")',
+    )
+    assert made.drawing.tiling
+    assert (made.sampling["seed_width"], made.sampling["seed_height"]) == (256, 320)
+    assert made.checkpoint == '0: ("mini")'

@@ -1,4 +1,6 @@
+import gc
 import math
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -250,3 +252,17 @@ def test_stock_diffusers_loads_the_folder_and_reads_the_same_autoencoder():
     assert math.prod(model.native) == (pipeline.unet.config.sample_size * pipeline.vae_scale_factor) ** 2
     ours = model.autoencoder.network.state_dict()
     assert all(torch.equal(ours[key], tensor.float()) for key, tensor in pipeline.vae.state_dict().items())
+
+
+def test_another_model_draws_where_a_request_names_it_and_is_let_go_afterwards(toys):
+    pool, other = ModelPool(), str(toys / "sd1")
+    generator = build(Options("mini"), pool)
+    plain = request(size=(16, 16))
+    named = replace(plain, model=other)
+    first, second = generator.generate([plain, named])
+    assert np.array_equal(second, build(Options(other), ModelPool()).generate([plain])[0])
+    assert difference(first, second).mean() > 1
+    loaded = weakref.ref(load_model(other, pool).unet)
+    generator.generate([plain])
+    gc.collect()
+    assert loaded() is None, "its memory is free"
