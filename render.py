@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from commands import convert, doctor, listing, metrics, plan, preview, prompt, render, schema
+from commands import convert, doctor, listing, loop, metrics, plan, preview, prompt, render, schema
 from commands.terminal import run_and_exit
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "plan": plan.command,
     "preview": preview.command,
     "metrics": metrics.command,
+    "loop": loop.command,
     "prompt": prompt.command,
     "list": listing.command,
     "convert": convert.command,

@@ -19,6 +19,7 @@ from motion.flow import dis, farneback
 
 MEASURED = ("steps", "speeds", "turns", "lab", "saturation", "warp_errors", "flicker")  # series that a report holds
 DIGITS = 6  # significant ones, in files
+SIGHT = Sight(dis.build(dis.Options("fast"), ModelPool()).flow, warped, agreement)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +53,7 @@ class Report:
 
 def meter(fps: Fraction) -> Meter:
     """A meter that sees motion by dense inverse search."""
-    return Meter(Sight(dis.build(dis.Options("fast"), ModelPool()).flow, warped, agreement), fps)
+    return Meter(SIGHT, fps)
 
 
 def report_of(meter: Meter, fps: Fraction) -> Report:
