@@ -11,9 +11,9 @@ from animator import modes
 from animator.jsontext import shown
 from animator.moving import schedule_faults
 from animator.serialize import named_files
-from core.errors import Fault, ScheduleError, suggestion
+from core.errors import Fault, ScheduleError, WeightsError, suggestion
 from core.registry import Registry
-from core.weights import model_folders
+from core.weights import CHECKPOINT, is_hub_id, missing, on_this_machine
 from diffusion import backends
 from diffusion.sampling.presets import PRESETS
 from motion import depth
@@ -27,7 +27,6 @@ LONGEST_NAME = 100  # characters
 EXPORTERS = Registry("exporter", "media.exporters")
 WILDCARDS = frozenset("*?[%")
 _NAME = re.compile(r"[\w(][\w \-.()]*")
-_WEIGHTS = (".safetensors", ".ckpt", ".pt", ".pth")
 
 
 def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
@@ -137,10 +136,8 @@ def _model_faults(project: "Project") -> Iterator[Fault]:
 
 
 def _named_model_faults(field: str, name: str) -> Iterator[Fault]:
-    is_hub_id = name.count("/") == 1 and not name.startswith((".", "/", "~")) and not name.lower().endswith(_WEIGHTS)
-    endings = ("",) if name.lower().endswith(_WEIGHTS) else ("", *_WEIGHTS[:2])
-    places = [Path(name).expanduser(), *(folder / f"{name}{end}" for folder in model_folders() for end in endings)]
-    if is_hub_id or any(_exists(place) for place in places):
-        return
-    looked = ", ".join(str(place) for place in places)
-    yield Fault(field, f"no model {shown(name)}; looked at {looked}", "Give a name, a path or a hub id (owner/name)")
+    try:
+        if on_this_machine(CHECKPOINT, name) is None and not is_hub_id(name):
+            raise missing(CHECKPOINT, name)
+    except WeightsError as error:
+        yield Fault(field, error.what, error.way_out)

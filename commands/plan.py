@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands.render import Frames, Generator, Model, prepared
-from commands.terminal import AsJson, OutFolder, Settings, say
+from commands.terminal import AsJson, ModelsFolders, OutFolder, Settings, say
 
 if TYPE_CHECKING:
     from animator.job import RenderJob
@@ -31,6 +31,7 @@ def command(
     generator: Generator = "",
     model: Model = "",
     settings: Settings = None,
+    models_dir: ModelsFolders = None,
 ) -> None:
     """Show every frame's numbers and words, and how many frames a render would make anew."""
     changes = [*(settings or ())]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.terminal import OutFolder, Settings, say, warn
+from commands.terminal import ModelsFolders, OutFolder, Settings, say, warn
 from core.errors import DriftloopError, UserError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def command(
     model: Model = "",
     frames: Frames = "",
     settings: Settings = None,
+    models_dir: ModelsFolders = None,
 ) -> int:
     """Render projects. Finished frames are kept: the same command again goes on where it stopped."""
     changes = [*(settings or ())]

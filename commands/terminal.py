@@ -1,6 +1,7 @@
 """How the command line speaks: messages, exit codes, the options all commands share."""
 
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from core.errors import DriftloopError
+from core.weights import MODELS_VARIABLE
 
 DONE, OURS, THEIRS, INTERRUPTED = 0, 1, 2, 130  # exit codes: done, our fault, the user's mistake, Ctrl-C
 
@@ -19,6 +21,27 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print machine-readable JSO
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of the project, as in camera.z=0.01."),
+]
+
+
+def _use_models(folders: list[Path] | None) -> list[Path] | None:
+    """Makes the folders given the first that models are looked for in, in this process and its children."""
+    if folders:
+        known = os.environ.get(MODELS_VARIABLE)
+        os.environ[MODELS_VARIABLE] = os.pathsep.join([*map(str, folders), *([known] if known else [])])
+    return folders
+
+
+ModelsFolders = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--models-dir",
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        callback=_use_models,
+        help="Folder with your models, laid out as the web UI has it; may be given many times.",
+    ),
 ]
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from core.checksum import checksum
 from core.errors import WeightsError
-from core.weights import local_path
-from diffusion.models.checksum import checksum
+from core.weights import CHECKPOINT, located
 
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
 SETTINGS = (*NETWORKS, "scheduler", "tokenizer", "tokenizer_2")
@@ -22,7 +22,7 @@ def model_path(name: str) -> Path:
     Raises:
         WeightsError: if there is none.
     """
-    return local_path(name, purpose="model")
+    return located(CHECKPOINT, name)
 
 
 def model_identity(path: Path) -> str:

@@ -1,7 +1,7 @@
 import hashlib
 import os
 
-from diffusion.models.checksum import WORTH_IT, checksum
+from core.checksum import WORTH_IT, checksum
 
 
 def write(path, byte, *, at):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 REMEMBERED = "checksums.json"
 WORTH_IT = 1 << 20  # bytes; smaller files are read each time
+LEGACY_START, LEGACY_LENGTH = 1 << 20, 1 << 16  # bytes
 
 
 def checksum(files: Iterable[Path]) -> str:
@@ -17,12 +18,29 @@ def checksum(files: Iterable[Path]) -> str:
     return found[0] if len(found) == 1 else hashlib.sha256(" ".join(found).encode()).hexdigest()
 
 
+def known_checksum(path: Path) -> str | None:
+    """What `checksum` gives for one large file if that is remembered; reads nothing of the file."""
+    return _remembered(_cache_folder() / REMEMBERED).get(_key(path))
+
+
+def legacy_hash(path: Path) -> str:
+    """The web UI's old hash, 8 hex digits: SHA-256 of 64 kB at 1 MB."""
+    with path.open("rb") as file:
+        file.seek(LEGACY_START)
+        return hashlib.sha256(file.read(LEGACY_LENGTH)).hexdigest()[:8]
+
+
+def _key(path: Path) -> str:
+    """What a checksum is remembered by: a file changes with its size or its time."""
+    status = path.stat()
+    return f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+
+
 def _of_file(path: Path) -> str:
     """A file's SHA-256; that of a large one is remembered by path, size and time of change."""
-    status = path.stat()
-    if status.st_size < WORTH_IT:
+    if path.stat().st_size < WORTH_IT:
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    key = _key(path)
     store = _cache_folder() / REMEMBERED
     known = _remembered(store)
     if key not in known:
