@@ -64,9 +64,8 @@ MOTION_MODULE = ModelKind(
     marks=("config.json",),
 )
 TAESD = ModelKind("TAESD", ("VAE-approx", "vae_approx"), (".safetensors", ".pth", ".pt"), marks=("config.json",))
-DEPTH = ModelKind("depth model", ("depth",), (".safetensors",), marks=("config.json", "model.safetensors"))
 
-KINDS = (CHECKPOINT, VAE, LORA, EMBEDDING, HYPERNETWORK, CONTROLNET, UPSCALER, MOTION_MODULE, TAESD, DEPTH)
+KINDS = (CHECKPOINT, VAE, LORA, EMBEDDING, HYPERNETWORK, CONTROLNET, UPSCALER, MOTION_MODULE, TAESD)
 
 
 @dataclass(frozen=True)
@@ -132,6 +131,20 @@ def located(kind: ModelKind, name: str, *, may_be_path: bool = True) -> Path:
     raise missing(kind, name)
 
 
+def local_path(name: str, *, purpose: str) -> Path:
+    """The file or folder of a model whose kind has no folder of its own: it lies in a models folder itself.
+
+    Args:
+        name: path, name or hub id, as the user wrote it.
+        purpose: what the model is for, as in "depth model"; used in messages.
+
+    Raises:
+        WeightsError: if there is none.
+    """
+    endings = (".safetensors", ".pth", ".pt", ".ckpt", ".bin")
+    return located(ModelKind(purpose, (), endings, marks=("config.json", "model.safetensors")), name)
+
+
 def on_this_machine(kind: ModelKind, name: str, *, may_be_path: bool = True) -> Path | None:
     """What `located` gives, without the hub; None if there is no such file.
 
@@ -186,15 +199,13 @@ def is_hub_id(name: str) -> bool:
 def missing(kind: ModelKind, name: str) -> WeightsError:
     """The error for a name that stands for nothing: where it looked, and what comes nearest."""
     names = list(dict.fromkeys(file.stem for file in listed(kind)))
-    looked = ", ".join(map(str, kind_folders(kind))) or f"no {kind.folders[0]} folder in {_shown_folders()}"
+    folders = kind_folders(kind)
+    empty = f" (no folder {kind.folders[0]} there)" if kind.folders and not folders else ""
+    looked = ", ".join(map(str, folders or model_folders())) + empty
     return WeightsError(
         f"no {kind.name} named {name[:100]!r}; looked in {looked}",
         way_out=f"{suggestion(name, names)}. Give such a name, a path, or a folder with models as --models-dir",
     )
-
-
-def _shown_folders() -> str:
-    return ", ".join(map(str, model_folders()))
 
 
 def _direct(kind: ModelKind, folder: Path, name: str) -> Path | None:

@@ -12,7 +12,7 @@ from core.devices import ModelPool, chosen_device
 from core.errors import WeightsError
 from core.hashing import file_fingerprint
 from core.image import DepthMap, Image, to_float
-from core.weights import DEPTH, located
+from core.weights import local_path
 
 if TYPE_CHECKING:
     from motion.depth._network import DepthNetwork
@@ -69,7 +69,7 @@ def build(options: Options, pool: ModelPool) -> MiniDepth:
     Raises:
         WeightsError: if the weights are missing.
     """
-    path = located(DEPTH, options.model)
+    path = local_path(options.model, purpose="depth model")
     file = path / WEIGHTS if path.is_dir() else path
     if not file.is_file():
         raise WeightsError(f"{file} does not exist", way_out="Train it with: python -m training.mini depth")

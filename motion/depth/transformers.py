@@ -11,7 +11,7 @@ from core.devices import ModelPool, chosen_device
 from core.errors import BrokenPicture, UnknownName, UserError, WeightsError
 from core.hashing import file_fingerprint, fingerprint
 from core.image import DepthMap, Image, Size
-from core.weights import DEPTH, located
+from core.weights import local_path
 from motion.depth._nearness import depth_of, resized, stretched
 
 Values = Literal["auto", "inverse", "depth"]
@@ -99,7 +99,7 @@ def build(options: Options, pool: ModelPool) -> TransformersDepth:
 
 def _loaded(options: Options) -> TransformersDepth:
     """The estimator from a local folder; nothing is asked for over the network, no code in the folder is run."""
-    folder = located(DEPTH, options.model)
+    folder = local_path(options.model, purpose="depth model")
     processor, network, missing = _opened(folder)
     if missing:
         what = f"{len(missing)} weights are missing: {', '.join(missing[:3])}"
