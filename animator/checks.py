@@ -11,12 +11,14 @@ from animator import modes
 from animator.jsontext import shown
 from animator.moving import schedule_faults
 from animator.serialize import named_files
-from core.errors import Fault, ScheduleError, WeightsError, suggestion
+from core.errors import Fault, ScheduleError, UserError, WeightsError, suggestion
 from core.registry import Registry
 from core.weights import CHECKPOINT, is_hub_id, missing, on_this_machine
 from diffusion import backends
+from diffusion.prompt.named import network_file, tags
 from diffusion.sampling.presets import PRESETS
 from motion import depth
+from schedules.prompts import NEGATIVE
 from schedules.schedule import Steps
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from schedule_faults(project)
     yield from _file_faults(project, folder)
     yield from _model_faults(project)
+    yield from _tag_faults(project)
 
 
 def is_name(text: str) -> bool:
@@ -118,9 +121,7 @@ def _exists(path: Path) -> bool:
 
 def _model_faults(project: "Project") -> Iterator[Fault]:
     """A model that is named by a path or a bare name and is not there; hub ids are left to the loader."""
-    if project.generator not in backends.REGISTRY.names() or "model" not in backends.REGISTRY.options(
-        project.generator
-    ):
+    if not _has_model(project):
         return
     yield from _named_model_faults("model", project.model)
     if project.refiner is not None:
@@ -141,3 +142,24 @@ def _named_model_faults(field: str, name: str) -> Iterator[Fault]:
             raise missing(CHECKPOINT, name)
     except WeightsError as error:
         yield Fault(field, error.what, error.way_out)
+
+
+def _tag_faults(project: "Project") -> Iterator[Fault]:
+    """Tags of prompts that are wrong, or name a LoRA or hypernetwork that is not there; each name once."""
+    if not _has_model(project):
+        return
+    told: set[tuple[str, str]] = set()
+    texts = {"positive": project.positive, **{f"prompts.{key}": text for key, text in project.prompts.items()}}
+    for field, text in texts.items():
+        try:
+            for tag in tags(text.partition(NEGATIVE)[0]):
+                if tag not in told:
+                    told.add(tag)
+                    network_file(*tag)
+        except UserError as error:
+            yield Fault(field, error.what, error.way_out)
+
+
+def _has_model(project: "Project") -> bool:
+    name = project.generator
+    return name in backends.REGISTRY.names() and "model" in backends.REGISTRY.options(name)

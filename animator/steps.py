@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from animator.params import FrameParams
 from core.hashing import fingerprint
 from core.image import Image
+from diffusion.prompt.named import NamedFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,15 @@ class Frame:
 def step_keys(steps: Sequence[Step], identity: str) -> list[str]:
     """A key for each step that changes when anything that made its pictures changes.
 
-    The keys form a chain: each holds the one before it, so an edit keeps every step ahead of it.
+    That includes the contents of LoRAs and other files that its prompts name. The keys form a chain: each holds the one
+    before it, so an edit keeps every step ahead of it.
     """
     keys: list[str] = []
     before = identity
+    files = NamedFiles()
     for step in steps:
+        named = {files.identity(params.prompt, params.negative) for params in step.frames}
         # the params hold plain numbers and words, whose repr is exact and far quicker than the canonical form
-        before = fingerprint(before, repr(step.frames))
+        before = fingerprint(before, repr(step.frames), *sorted(named - {""}))
         keys.append(before)
     return keys

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from core.image import Image, Size, to_float
+from diffusion.extra_networks import ExtraNetworks
 from diffusion.models.loaded import LoadedModel
 from diffusion.prompt.conditioning import Conditioning
 from diffusion.prompt.encode import PromptEncoder
+from diffusion.prompt.named import NamedFiles
 from diffusion.request import Emphasis, ImageRequest
 from diffusion.sampling.denoiser import Row, UNetCall
 from diffusion.sampling.noise_schedule import TrainingNoise
@@ -22,9 +24,11 @@ REFINER_FACTS = 5  # numbers an SDXL refiner is told: size, crop, score; SDXL it
 class Kit:
     """Encoded prompts are remembered; the model is shared and not changed."""
 
-    def __init__(self, model: LoadedModel) -> None:
-        """Args: model: loaded."""
+    def __init__(self, model: LoadedModel, files: NamedFiles | None = None) -> None:
+        """Args: model: loaded; files: finds networks and embeddings by name."""
         self.model = model
+        self._files = files or NamedFiles()
+        self.networks = ExtraNetworks(model, self._files)
         self.training = TrainingNoise.of(model.alphas_cumprod.numpy())
         self._encoder = lru_cache(maxsize=None)(self._made_encoder)
 
@@ -83,7 +87,9 @@ class Kit:
         return call
 
     def _made_encoder(self, emphasis: Emphasis) -> PromptEncoder:
-        return PromptEncoder(self.model, emphasis=emphasis)
+        return PromptEncoder(
+            self.model, embeddings=self._files.embeddings, networks=self.networks, emphasis=emphasis
+        )
 
 
 def padded(image: Image, canvas: Size) -> Image:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +17,8 @@ from diffusion.hires import LATENT_MODES, Enlargement, centre, first_request, re
 from diffusion.kit import Kit
 from diffusion.masking import blend, check_mask, seen_by_inpainting
 from diffusion.models.loaded import LoadedModel
+from diffusion.prompt.language import ExtraNetwork
+from diffusion.prompt.named import NamedFiles, untagged, wanted
 from diffusion.request import DrawingRules, Hires, ImageRequest, Refiner
 from diffusion.sampling.blend import KeepingClean, KeepingNoised
 from diffusion.sampling.denoiser import Denoiser
@@ -73,25 +75,35 @@ class Batch:
     rules: DrawingRules
     refiner: Refiner | None
     before: int
+    networks: tuple[ExtraNetwork, ...]  # that all their prompts ask for
 
 
 class Studio:
-    """Makes pictures with one model, and others that requests name. Remembers models and encoded prompts."""
+    """Makes pictures with one model, and others that requests name.
+
+    Remembers models, encoded prompts and the networks laid over a model.
+    """
 
     def __init__(
-        self, model: LoadedModel, load: Load | None = None, upscalers: Mapping[str, Enlarge] = PLAIN_UPSCALERS
+        self,
+        model: LoadedModel,
+        load: Load | None = None,
+        upscalers: Mapping[str, Enlarge] = PLAIN_UPSCALERS,
+        files: NamedFiles | None = None,
     ) -> None:
         """A studio for one model.
 
         Args:
-            model: shared, not changed.
+            model: shared; outside of `pictures` it is as it was loaded.
             load: gives refiners and models of second passes by name.
             upscalers: of pictures, for second passes, by name.
+            files: finds LoRAs, hypernetworks and embeddings by name.
         """
         self._model = model
         self._load = load
         self._upscalers = upscalers
-        self._kits = {"": Kit(model)}
+        self._files = files or NamedFiles()
+        self._kits = {"": Kit(model, self._files)}
 
     @property
     def is_half(self) -> bool:
@@ -169,6 +181,7 @@ class Studio:
             rules=request.rules,
             refiner=request.refiner,
             before=one.before * plan.sampler.calls_per_step,
+            networks=wanted(request.prompt),
         )
 
     def _sampled(self, batch: Batch, passes: Sequence[Pass]) -> Tensor:
@@ -191,7 +204,8 @@ class Studio:
             begun = start(
                 plan, unit * _strengths(requests, unit) if batch.has_init else unit, kept.kept if kept else init
             )
-            x = sample(denoise, begun, plan, noise, batch.settings)
+            with kit.networks.applied("unet", batch.networks):
+                x = sample(denoise, begun, plan, noise, batch.settings)
         return kept.over(x) if kept else x
 
     def _denoiser(self, batch: Batch, requests: Sequence[ImageRequest], seen: Tensor | None) -> GuidedDenoise:
@@ -206,9 +220,10 @@ class Studio:
                 f"{refiner.model.name} cannot refine what {kit.model.name} draws: their latents differ",
                 way_out="Choose a refiner of the same family",
             )
+        plain = [replace(request, prompt=untagged(request.prompt)) for request in requests]
         return Relay(
             first,
-            lambda calls: self._guidance(refiner, batch, requests, calls, seen),
+            lambda calls: self._guidance(refiner, batch, plain, calls, seen),
             kit.training,
             batch.refiner.switch_at,
         )
@@ -264,7 +279,7 @@ class Studio:
         if name not in self._kits:
             if self._load is None:
                 raise UserError(f"no way to load the model {name!r}", way_out="Leave out refiner and second model")
-            self._kits[name] = Kit(self._load(name))
+            self._kits[name] = Kit(self._load(name), self._files)
         return self._kits[name]
 
 

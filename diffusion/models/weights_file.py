@@ -68,7 +68,7 @@ def _safetensors(path: Path) -> WeightsFile:
 
 def _pickled(path: Path) -> WeightsFile:
     """A pickled checkpoint: its `state_dict`, or the file itself where it is one."""
-    tensors = _unpickled(path)
+    tensors = unpickled(path)
     while isinstance(tensors, Mapping) and isinstance(tensors.get("state_dict"), Mapping):
         tensors = tensors["state_dict"]
     if not isinstance(tensors, Mapping):
@@ -78,7 +78,7 @@ def _pickled(path: Path) -> WeightsFile:
     return WeightsFile(path, shapes, {}, lambda keys: {key: found[key] for key in keys})
 
 
-def _unpickled(path: Path) -> Any:
+def unpickled(path: Path) -> Any:
     """What torch's restricted unpickler makes of a file; tensors stay on disk where the format allows it."""
     try:
         with torch.serialization.safe_globals(_harmless()):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image, PngImagePlugin
 from safetensors.torch import load_file
@@ -14,9 +15,11 @@ from torch import Tensor
 
 from core.errors import WeightsError
 from core.hashing import file_fingerprint
+from diffusion.prompt.hidden import hidden_data
 
-SUFFIXES = (".pt", ".bin", ".safetensors", ".png")
+PICTURES = (".png", ".webp", ".avif", ".jxl")
 LARGEST_FILE = 64 << 20  # bytes; real ones have some tens of kilobytes
+MOST_PIXELS = 1 << 24
 PNG_TEXT = "sd-ti-embedding"
 PICKLED = (torch.nn.modules.container.ParameterDict,)  # old files keep their tensors in one; plain data otherwise
 
@@ -30,23 +33,11 @@ class TextualInversion:
     identity: str  # checksum of the file
 
 
-def inversion_files(folder: Path) -> dict[str, Path]:
-    """Embedding files of a folder and its subfolders by name; of two with one name the first in order of path counts.
-
-    Raises:
-        WeightsError: if there is no such folder.
-    """
-    if not folder.is_dir():
-        raise WeightsError(f"no folder of embeddings {str(folder)!r}")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return {path.stem: path for path in reversed(found)}
-
-
 def load_inversion(path: Path) -> TextualInversion:
     """A textual inversion from any of its file forms.
 
-    Read are the web UI's `.pt`, diffusers' `.bin`, `.safetensors` (one tensor, or `clip_l` and `clip_g` for SDXL)
-    and PNG with the text chunk `sd-ti-embedding`. Pictures that hide it in their pixels are not.
+    Read are the web UI's `.pt`, diffusers' `.bin`, `.safetensors` (one tensor, or `clip_l` and `clip_g` for SDXL),
+    PNG with the text chunk `sd-ti-embedding`, and pictures that hide it in their pixels (`hidden.py`).
 
     Raises:
         WeightsError: for a file that is missing, damaged, too large, would run code, or is no textual inversion.
@@ -69,16 +60,27 @@ def _content(path: Path) -> Any:
     """What stands in a file: a mapping, if it is a textual inversion."""
     if path.suffix.lower() == ".safetensors":
         return load_file(path)
-    if path.suffix.lower() == ".png":
-        with Image.open(path) as picture:
-            text = picture.text.get(PNG_TEXT) if isinstance(picture, PngImagePlugin.PngImageFile) else None
-        if text is None:
-            raise WeightsError(
-                f"a picture without the text chunk {PNG_TEXT}", way_out="Use the .pt or .safetensors file"
-            )
-        return json.loads(base64.b64decode(text))
+    if path.suffix.lower() in PICTURES:
+        return json.loads(_pictured(path))
     with torch.serialization.safe_globals(list(PICKLED)):
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _pictured(path: Path) -> bytes:
+    """The JSON that a picture carries: in a text chunk, else in the low bits of its pixels."""
+    with Image.open(path) as picture:
+        text = picture.text.get(PNG_TEXT) if isinstance(picture, PngImagePlugin.PngImageFile) else None
+        if text is not None:
+            return base64.b64decode(text)
+        if picture.width * picture.height > MOST_PIXELS:
+            raise WeightsError(f"a picture of {picture.width} x {picture.height} pixels is no textual inversion")
+        found = hidden_data(np.array(picture.convert("RGB")))
+    if found is None:
+        raise WeightsError(
+            f"a picture without the text chunk {PNG_TEXT}, and nothing hidden in its pixels",
+            way_out="Use the .pt or .safetensors file",
+        )
+    return found
 
 
 def _values(content: Any) -> tuple[Any, ...]:

@@ -3,19 +3,20 @@
 import logging
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from core.errors import UserError
+from core.errors import UserError, WeightsError
+from diffusion.extra_networks import ExtraNetworks, Use
 from diffusion.models.loaded import LoadedModel, TextPart
 from diffusion.prompt.chunks import Chunk, Inversions, Vocabulary, chunked, padded
 from diffusion.prompt.conditioning import Conditioning, Embedding
-from diffusion.prompt.embeddings import TextualInversion, load_inversion
+from diffusion.prompt.embeddings import PICTURES, TextualInversion, load_inversion
 from diffusion.prompt.language import (
     Part,
     Piece,
@@ -26,6 +27,7 @@ from diffusion.prompt.language import (
     texts_by_step,
     without_comments,
 )
+from diffusion.prompt.named import squeezed, wanted
 from diffusion.request import Emphasis, PromptMix
 
 log = logging.getLogger(__name__)
@@ -37,23 +39,37 @@ KEPT_TEXTS = 128  # encoded texts that are remembered
 LEAST_MEAN = 0.01  # of the standard deviation: a smaller mean is lost in it (mini has 0.003)
 
 
+class Reading(NamedTuple):
+    """How texts are read."""
+
+    clip_skip: int
+    networks: tuple[Use, ...]  # that change the text encoders
+
+
 class PromptEncoder:
     """Encodes the prompts of one model and remembers the latest."""
 
     def __init__(
-        self, model: LoadedModel, *, embeddings: Mapping[str, Path] | None = None, emphasis: Emphasis = "original"
+        self,
+        model: LoadedModel,
+        *,
+        embeddings: Mapping[str, Path] | None = None,
+        networks: ExtraNetworks | None = None,
+        emphasis: Emphasis = "original",
     ) -> None:
         """An encoder for one model.
 
         Args:
             model: whose tokenizers and text encoders are used.
-            embeddings: textual inversion files by the word that calls them, as `inversion_files` finds them. Read
-                when a prompt has the word; one of another model family is left to be a plain word, with a warning.
+            embeddings: textual inversion files by the word that calls them. Read when a
+                prompt has the word; one of another model family is left to be a plain word, with a warning.
+            networks: applies the tags of prompts to the text encoders; tags are refused if not given.
             emphasis: what attention weights do: scale the encoded tokens and keep their mean ("original"), scale
                 only ("no norm"), nothing ("ignore"), or are not even parsed ("none").
         """
         self._model = model
         self._files = dict(embeddings or {})
+        self._networks = networks
         self._emphasis = emphasis
         self._vocabularies = tuple(
             Vocabulary.of(part.tokenizer, part.encoder.config.max_position_embeddings) for part in model.text
@@ -72,8 +88,10 @@ class PromptEncoder:
         embedding is filled up with encodings of the empty prompt to the same number of tokens. Steps that share
         their texts share the objects.
 
+        The tags of all prompts act on all texts, the negative included; for the UNet the caller applies them.
+
         Args:
-            mix: (text, weight) pairs, weights summing to 1; tags are acted on by the caller, and gone.
+            mix: (text, weight) pairs, weights summing to 1.
             negative: editing works, AND and tags are plain text.
             steps: calls of the denoiser.
             clip_skip: 1 = the layer the model was trained on, 2 = the one before ...; SDXL has no choice.
@@ -84,12 +102,17 @@ class PromptEncoder:
         """
         assert math.isclose(sum(weight for _, weight in mix), 1, abs_tol=1e-6), mix
         self._check(clip_skip)
+        if self._networks is None:
+            _refuse_tags(mix)
         prompts = [(_parts_by_step(text, steps, before), weight) for text, weight in mix if weight]
         avoided = texts_by_step(without_comments(negative), steps, before=before)
         per_step: list[Mixed] = [tuple((parts[step], share) for parts, share in prompts) for step in range(steps)]
 
         texts = {part.text for mixed in per_step for parts, _ in mixed for part in parts}.union(avoided)
-        embeddings = self._equally_long({text: self._embedding(text, clip_skip) for text in texts}, clip_skip)
+        asked = wanted(mix)
+        reading = Reading(clip_skip, self._networks.uses("text", asked) if self._networks else ())
+        with self._networks.applied("text", asked) if self._networks else nullcontext():
+            embeddings = self._equally_long({text: self._embedding(text, reading) for text in texts}, reading)
         joined = {mixed: _joined(mixed, embeddings) for mixed in set(per_step)}
         against = {text: self._against(text, embeddings[text]) for text in set(avoided)}
         return Conditioning(tuple(joined[mixed] for mixed in per_step), tuple(against[text] for text in avoided))
@@ -107,13 +130,13 @@ class PromptEncoder:
                 f"clip skip {clip_skip} is out of range", way_out=f"The model {self._model.name} takes 1 to {deepest}"
             )
 
-    def _equally_long(self, embeddings: Mapping[str, Embedding], clip_skip: int) -> dict[str, Embedding]:
+    def _equally_long(self, embeddings: Mapping[str, Embedding], reading: Reading) -> dict[str, Embedding]:
         """The embeddings, the shorter ones filled up with encodings of the empty prompt."""
         longest = max(embedding.context.shape[1] for embedding in embeddings.values())
         filled = dict(embeddings)
         for text, embedding in embeddings.items():
             if embedding.context.shape[1] < longest:
-                empty = self._embedding("", clip_skip).context
+                empty = self._embedding("", reading).context
                 missing = (longest - embedding.context.shape[1]) // empty.shape[1]
                 filled[text] = Embedding(torch.cat([embedding.context, *[empty] * missing], dim=1), embedding.pooled)
         return filled
@@ -124,7 +147,7 @@ class PromptEncoder:
             return embedding
         return Embedding(torch.zeros_like(embedding.context), torch.zeros_like(embedding.pooled))
 
-    def _encoded(self, text: str, clip_skip: int) -> Embedding:
+    def _encoded(self, text: str, reading: Reading) -> Embedding:
         """One text through all text encoders, its chunks side by side.
 
         One call a text: in a batch with others its last bits may depend on them, and so on what is remembered.
@@ -137,7 +160,7 @@ class PromptEncoder:
             chunks = chunked(pieces, vocabulary, _names(words, index, vocabulary))
             if len(chunks) > MOST_CHUNKS:
                 raise UserError(f"a prompt of {len(chunks)} chunks", way_out=f"Shorten it to {MOST_CHUNKS} or fewer")
-            layer = (1 if self._is_sdxl else clip_skip) + part.penultimate
+            layer = (1 if self._is_sdxl else reading.clip_skip) + part.penultimate
             rows = [padded(chunk, vocabulary) for chunk in chunks]
             context, projected = _through(part, rows, layer, normed=not self._is_sdxl)
             contexts.append(_emphasised(context, rows, self._emphasis).flatten(0, 1).unsqueeze(0))
@@ -147,20 +170,21 @@ class PromptEncoder:
     def _words(self, pieces: Sequence[Piece]) -> list[TextualInversion]:
         """The textual inversions whose names stand in the text."""
         widths = [part.encoder.config.hidden_size for part in self._model.text]
-        written = _squeezed(" ".join(piece.text for piece in pieces))
+        written = squeezed(" ".join(piece.text for piece in pieces))
         words = []
-        for name in [name for name in self._files if _squeezed(name) in written]:
-            word = self._inversion(self._files[name])
+        for name in [name for name in self._files if squeezed(name) in written]:
+            try:
+                word = self._inversion(self._files[name])
+            except WeightsError as fault:
+                if self._files[name].suffix.lower() not in PICTURES:
+                    raise
+                log.warning("%s; %r stays a plain word", fault, name)
+                continue
             if [rows.shape[1] for rows in word.vectors] == widths:
                 words.append(word)
             else:
                 log.warning("%s is for another model family; %r stays a plain word", self._files[name], name)
         return words
-
-
-def _squeezed(text: str) -> str:
-    """The text as tokenizers compare it: lower case, without white space."""
-    return "".join(text.lower().split())
 
 
 def _names(words: Sequence[TextualInversion], index: int, vocabulary: Vocabulary) -> Inversions:
@@ -173,16 +197,19 @@ def _names(words: Sequence[TextualInversion], index: int, vocabulary: Vocabulary
 
 def _parts_by_step(text: str, steps: int, before: int) -> tuple[tuple[Part, ...], ...]:
     """The AND parts of a prompt at each step."""
-    plain, networks = extracted(without_comments(text))
-    if networks:
-        tag = f"<{networks[0].kind}:{networks[0].name}>"
-        raise UserError(f"{tag} cannot be applied here", way_out="Take the tag out of the prompt")
+    plain, _ = extracted(without_comments(text))
     parts = bounded_parts(plain)
     texts = [texts_by_step(part.text, steps, before=before) for part in parts]
     return tuple(
         tuple(Part(by_step[step], part.weight) for by_step, part in zip(texts, parts, strict=True))
         for step in range(steps)
     )
+
+
+def _refuse_tags(mix: PromptMix) -> None:
+    for network in wanted(mix):
+        tag = f"<{network.kind}:{network.name}>"
+        raise UserError(f"{tag} cannot be applied here", way_out="Take the tag out of the prompt")
 
 
 def _joined(mixed: Mixed, embeddings: Mapping[str, Embedding]) -> tuple[tuple[Embedding, float], ...]:

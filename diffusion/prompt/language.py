@@ -20,6 +20,7 @@ from core.errors import UserError
 
 log = logging.getLogger(__name__)
 
+NETWORKS = ("lora", "lyco", "hypernet")  # types of tags that are acted on
 FACTORS = {"(": 1.1, "[": 1 / 1.1}  # what one pair of brackets does to the weight
 OPENERS = {")": "(", "]": "["}
 MOST_PARTS = 64  # joined by AND; each costs a run of the UNet every step
@@ -99,13 +100,16 @@ def extracted(text: str) -> tuple[str, tuple[ExtraNetwork, ...]]:
     Raises:
         UserError: for a tag without a name, or with a multiplier or rank that is no number.
     """
-    networks = []
     for match in TAG.finditer(text):
-        if match[1] in ("lora", "lyco", "hypernet"):
-            networks.append(_network(match[1], match[2].split(":"), match[0]))
-        else:
+        if match[1] not in NETWORKS:
             log.warning("the tag %s is of no known type and is left out", match[0][:80])
-    return TAG.sub("", text), tuple(networks)
+    return TAG.sub("", text), networks_in(text)
+
+
+def networks_in(text: str) -> tuple[ExtraNetwork, ...]:
+    """What the tags of a text ask for, in order. Raises as `extracted`."""
+    found = [match for match in TAG.finditer(text) if match[1] in NETWORKS]
+    return tuple(_network(match[1], match[2].split(":"), match[0]) for match in found)
 
 
 def _network(kind: str, arguments: list[str], tag: str) -> ExtraNetwork:

@@ -4,6 +4,8 @@ import json
 import time
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from animator.project import load, parse
 from core.errors import ProjectError
@@ -180,3 +182,16 @@ def test_changes_that_lead_nowhere_are_told_with_all_other_faults():
     with pytest.raises(ProjectError) as caught:
         parse(GOOD, "x", changes=["frames", "frames.x=1", "export.7.format=mp4", "fps=0", "=1"])
     assert [fault.field for fault in caught.value.faults] == ["--set", "frames.x", "export.7.format", "--set", "fps"]
+
+
+def test_networks_that_nobody_has_are_told_with_the_nearest_before_anything_is_drawn(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRIFTLOOP_MODELS", str(tmp_path))
+    (tmp_path / "Lora").mkdir()
+    save_file({"x": torch.zeros(1)}, tmp_path / "Lora" / "ink.safetensors")
+    words = {"0": "a <lora:ink:`0.5+t/100`>", "9": "a <lora:inc> --neg <lora:nothing>", "12": "a <lyco:inc:much>"}
+    told = faults(generator="stills", prompts=words, positive="<hypernet:anime>")
+    assert list(told) == ["positive", "prompts.9", "prompts.12"]
+    assert "no hypernetwork named 'anime'" in told["positive"]
+    assert "Did you mean 'ink'" in told["prompts.9"]
+    assert "no number" in told["prompts.12"]
+    parse(GOOD | {"prompts": {"0": "a <lora:inc>"}}, "x.json")

@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from animator.loop import render_frames
 from animator.steps import step_keys
@@ -136,3 +138,15 @@ def test_keys_form_a_chain():
     a, b = step_keys(steps, "x"), step_keys(edited, "x")
     assert [x == y for x, y in zip(a, b, strict=True)] == [True, True, False, False, False]
     assert not set(a) & set(step_keys(steps, "y"))
+
+
+def test_a_step_is_made_again_when_a_lora_that_it_names_changes(tmp_path, monkeypatch):
+    monkeypatch.setenv("DRIFTLOOP_MODELS", str(tmp_path))
+    (tmp_path / "Lora").mkdir()
+    prompts = ["a cat"] * 4 + ["a cat <lora:ink:0.5>"] * 2 + ["a cat"] * 2
+    steps = Growing().plan([params(i, prompt=((prompt, 1.0),)) for i, prompt in enumerate(prompts)])
+    found = []
+    for value in (1.0, 2.0):
+        save_file({"x": torch.full((2,), value)}, tmp_path / "Lora" / "ink.safetensors")
+        found.append(step_keys(steps, "x"))
+    assert [a == b for a, b in zip(*found, strict=True)] == [True, True, False, False]

@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 from safetensors.torch import save_file
 
 from core.errors import WeightsError
-from diffusion.prompt.embeddings import inversion_files, load_inversion
+from diffusion.prompt.embeddings import load_inversion
 
 ROWS = torch.arange(6.0).reshape(2, 3)
 
@@ -120,12 +120,3 @@ def test_a_file_beyond_all_measure_is_not_read(tmp_path):
         file.truncate(1 << 32)
     with pytest.raises(WeightsError, match="MB"):
         load_inversion(tmp_path / "x.pt")
-
-
-def test_folders_are_searched_for_names(tmp_path):
-    (tmp_path / "sub").mkdir()
-    for name in ("b.pt", "sub/a.safetensors", "sub/b.bin", "notes.txt"):
-        (tmp_path / name).touch()
-    assert inversion_files(tmp_path) == {"a": tmp_path / "sub/a.safetensors", "b": tmp_path / "b.pt"}
-    with pytest.raises(WeightsError, match="none"):
-        inversion_files(tmp_path / "none")

@@ -6,12 +6,15 @@ import torch
 from safetensors.torch import save_file
 
 from core.errors import UserError
-from diffusion.prompt.embeddings import inversion_files
 from diffusion.prompt.encode import PromptEncoder
 from tests.diffusion.prompt.toys import loaded, sd1, sd2, sdxl, text_part
 
 TEXT = "a cat, 2 dogs!"
 LONG = "cat " * 80
+
+
+def words_in(folder):
+    return {path.stem: path for path in sorted(folder.iterdir())}
 
 
 @pytest.fixture(scope="module")
@@ -260,7 +263,7 @@ def test_a_textual_inversion_acts_as_the_word_whose_vectors_it_has(model, tmp_pa
     dog = part.tokenizer("dog", add_special_tokens=False).input_ids
     rows = part.encoder.get_input_embeddings().weight[dog].detach().clone()
     save_file({"emb_params": rows.repeat(2, 1)}, tmp_path / "My Word.safetensors")
-    files = inversion_files(tmp_path)
+    files = words_in(tmp_path)
     assert torch.equal(*contexts(model, "cat (my word:1.2) cat", "cat (dog dog:1.2) cat", embeddings=files))
     (after,) = contexts(model, "cat my word cat")
     assert torch.equal(after, plain(part, "cat my word cat").last_hidden_state)
@@ -270,12 +273,12 @@ def test_a_textual_inversion_for_sdxl_reaches_both_encoders(large, tmp_path):
     ids = [part.tokenizer("dog", add_special_tokens=False).input_ids for part in large.text]
     rows = [part.encoder.get_input_embeddings().weight[dog].detach() for part, dog in zip(large.text, ids, strict=True)]
     save_file({"clip_l": rows[0].contiguous(), "clip_g": rows[1].contiguous()}, tmp_path / "mine.safetensors")
-    assert torch.equal(*contexts(large, "cat mine", "cat dog", embeddings=inversion_files(tmp_path)))
+    assert torch.equal(*contexts(large, "cat mine", "cat dog", embeddings=words_in(tmp_path)))
 
 
 def test_a_textual_inversion_of_another_family_stays_a_word(model, tmp_path, caplog):
     save_file({"emb_params": torch.ones(1, 48)}, tmp_path / "mine.safetensors")
-    files = inversion_files(tmp_path)
+    files = words_in(tmp_path)
     with caplog.at_level(logging.WARNING):
         assert torch.equal(*contexts(model, "cat mine", embeddings=files), *contexts(model, "cat mine"))
     assert "another model family" in caplog.text
@@ -283,7 +286,7 @@ def test_a_textual_inversion_of_another_family_stays_a_word(model, tmp_path, cap
 
 def test_embeddings_nobody_calls_are_not_read(model, tmp_path):
     (tmp_path / "broken.pt").write_bytes(b"rubbish")
-    contexts(model, "cat", embeddings=inversion_files(tmp_path))
+    contexts(model, "cat", embeddings=words_in(tmp_path))
 
 
 def test_a_shorter_encoder_makes_shorter_chunks():
