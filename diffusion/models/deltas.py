@@ -36,7 +36,7 @@ class Family(NamedTuple):
 
 
 def weight_change(parts: Parts, weight: Tensor, rank: int | None = None) -> Tensor | None:
-    """What is added to a layer's weight at multiplier 1; None if only the bias changes.
+    """What is added to a layer's weight at multiplier 1, in memory of its own; None if only the bias changes.
 
     Args:
         parts: on the weight's device; meta tensors, all but the scalars, tell whether the shapes fit.
@@ -57,7 +57,7 @@ def weight_change(parts: Parts, weight: Tensor, rank: int | None = None) -> Tens
         change = family.change({name: _float(tensor) for name, tensor in parts.items()}, seen, rank)
         if change.shape[:1] != weight.shape[:1]:
             raise ValueError("another number of outputs")
-        change = _with_scattered(change.reshape(seen.shape), parts) * factor
+        change = _with_scattered(change.reshape(seen.shape), parts).mul_(factor)
         return _beside_zeros(_decomposed(change, seen, parts), weight)
     except (RuntimeError, KeyError, IndexError, ValueError, TypeError, ZeroDivisionError) as fault:
         shapes = ", ".join(f"{name} {_shape(tensor)}" for name, tensor in parts.items() if tensor.numel() > 1)
@@ -65,8 +65,8 @@ def weight_change(parts: Parts, weight: Tensor, rank: int | None = None) -> Tens
 
 
 def bias_change(parts: Parts) -> Tensor | None:
-    """What is added to a layer's bias at multiplier 1; float32."""
-    return next((parts[name].float() for name in BIASES if name in parts), None)
+    """What is added to a layer's bias at multiplier 1; float32, in memory of its own."""
+    return next((parts[name].to(torch.float32, copy=True) for name in BIASES if name in parts), None)
 
 
 def family_of(parts: Mapping[str, object]) -> Family | None:
@@ -156,7 +156,7 @@ def _turned(turns: Tensor, parts: Parts, weight: Tensor) -> Tensor:
 
 
 def _whole(name: str) -> Callable[[Parts, Tensor, int | None], Tensor]:
-    return lambda parts, weight, rank: parts[name]
+    return lambda parts, weight, rank: parts[name].clone()
 
 
 def _latents_only(parts: Parts, weight: Tensor) -> Tensor:

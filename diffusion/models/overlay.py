@@ -83,15 +83,20 @@ def _changed(doses: Sequence[Dose]) -> Iterator[tuple[nn.Module, str, nn.Paramet
         ("weight", exact, [(weight_change(parts, exact, rank), multiplier) for parts, multiplier, rank in moved]),
         ("bias", bias, [(bias_change(parts), multiplier) for parts, multiplier, _ in moved]),
     ):
-        amounts = [change * multiplier for change, multiplier in changes if change is not None]
+        amounts = [change.mul_(multiplier) for change, multiplier in changes if change is not None]
         if amounts:
             yield layer, name, _parameter(_sum(own, amounts).to(weight.dtype), target)
 
 
 def _sum(own: Tensor | None, amounts: Sequence[Tensor]) -> Tensor:
-    """The model's own numbers, or zeros where it has none, with all amounts added."""
-    total = torch.zeros_like(amounts[0]) if own is None else own.float()
-    return total + torch.stack(list(amounts)).sum(0) if len(amounts) > 1 else total + amounts[0]
+    """The model's own numbers, if it has any, with all amounts added; in the memory of the first.
+
+    Large memory that is touched for the first time costs more than what is computed in it.
+    """
+    total = amounts[0]
+    for amount in (*amounts[1:], *(() if own is None else (own,))):
+        total.add_(amount)
+    return total
 
 
 def _parameter(changed: Tensor, target: Target) -> nn.Parameter:

@@ -27,7 +27,7 @@ def hidden_data(image: Image) -> bytes | None:
         image: uint8, H x W x 3, RGB.
     """
     halves = _without_border(image) & HALF
-    black = np.flatnonzero(~halves.any(axis=(0, 2)))
+    black = np.flatnonzero(~halves.any(axis=2).any(axis=0))
     if len(black) < 2:
         return None
     low, high = halves[:, : black[0]], halves[:, black[-1] + 1 :]
