@@ -87,9 +87,7 @@ class Kit:
         return call
 
     def _made_encoder(self, emphasis: Emphasis) -> PromptEncoder:
-        return PromptEncoder(
-            self.model, embeddings=self._files.embeddings, networks=self.networks, emphasis=emphasis
-        )
+        return PromptEncoder(self.model, embeddings=self._files.embeddings, networks=self.networks, emphasis=emphasis)
 
 
 def padded(image: Image, canvas: Size) -> Image:
