@@ -46,7 +46,7 @@ def hidden_data(image: Image) -> bytes | None:
 
 def _without_border(image: Image) -> Image:
     """The image without the black rows and columns around it."""
-    lit = (image > 0).all(axis=2)
+    lit: NDArray[np.bool_] = np.all(image > 0, axis=2)
     rows, columns = np.flatnonzero(lit.any(axis=1)), np.flatnonzero(lit.any(axis=0))
     if not len(rows):
         return image[:0, :0]
