@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from commands import convert, doctor, listing, loop, metrics, plan, preview, prompt, render, schema
+from commands import convert, doctor, image, listing, loop, metrics, plan, preview, prompt, render, schema
 from commands.terminal import run_and_exit
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "render": render.command,
     "plan": plan.command,
     "preview": preview.command,
+    "image": image.command,
     "metrics": metrics.command,
     "loop": loop.command,
     "prompt": prompt.command,

@@ -8,6 +8,7 @@ from animator.project import Project
 from animator.sources import Sources
 from core.devices import ModelPool
 from diffusion import backends
+from diffusion.backends import Generator
 from motion import depth
 from motion.depth import DepthEstimator
 
@@ -38,3 +39,22 @@ def build_depth(project: Project, folder: Path, pool: ModelPool) -> DepthEstimat
         options["path"] = str(folder / options["path"])
     estimator: DepthEstimator = depth.REGISTRY.build(project.depth.model, options, pool=pool)
     return estimator
+
+
+def build_generator(name: str, model: str, pool: ModelPool) -> Generator:
+    """The generator of single pictures that uses a model; remembered with its encoded prompts.
+
+    When it is another model than the last, what was loaded for that one is forgotten.
+
+    Raises:
+        UnknownName: if there is no such generator.
+    """
+
+    def build() -> Generator:
+        pool.drop("generator")
+        pool.drop("diffusion model")
+        options = {"model": model} if "model" in backends.REGISTRY.options(name) else {}
+        generator: Generator = backends.REGISTRY.build(name, options, pool=pool)
+        return generator
+
+    return pool.get("generator", name, model, build)

@@ -1,0 +1,114 @@
+"""Orders to pictures: starts made ready, drawn in batches, colours kept, laid under what stays, described."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from animator.orders.colors import corrected
+from animator.orders.described import described
+from animator.orders.order import Loop, Order, Start
+from core.image import Image, Size
+from core.seeds import SEED_RANGE
+from diffusion.backends import Generator
+from diffusion.canvas import Enlarge
+from diffusion.inpainting import Canvas, canvas
+from media.infotext import Infotext
+
+Generators = Callable[[str], Generator]  # by the name of a model
+Facts = Callable[[Order], Mapping[str, str]]  # what infotexts say of an order's model and networks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """A finished picture."""
+
+    image: Image  # uint8, H x W x 3, RGB
+    infotext: Infotext
+    order: Order  # of this one picture
+
+    @property
+    def size(self) -> Size:
+        """Its width and height."""
+        return Size.of(self.image)
+
+
+def drawn(order: Order, generators: Generators, facts: Facts, enlarge: Enlarge | None = None) -> Iterator[Made]:
+    """The pictures of an order, batch by batch; a loop's pictures one after the other.
+
+    Args:
+        order: with its styles written out.
+        generators: who draws.
+        facts: for infotexts.
+        enlarge: an upscaler for pictures smaller than the order; None for Lanczos.
+
+    Raises:
+        UserError: for what a generator does not accept.
+        BrokenPicture: if a picture is NaN, black or constant.
+    """
+    singles = [order.single(place) for place in range(order.batch_size * order.count)]
+    if order.loop.times > 1:
+        for single in singles:
+            yield from _looped(single, generators, facts, enlarge)
+        return
+    for first in range(0, len(singles), order.batch_size):
+        yield from _together(singles[first : first + order.batch_size], generators, facts, enlarge)
+
+
+def strength(loop: Loop, denoise: float, time: int) -> float:
+    """The denoising strength of one time of a loop, counted from 0."""
+    if loop.times < 2:
+        return denoise
+    progress = time / (loop.times - 1)
+    bent = {
+        "aggressive": math.sin(progress * math.pi / 2),
+        "linear": progress,
+        "lazy": 1 - math.cos(progress * math.pi / 2),
+    }[loop.curve]
+    return denoise + (loop.final_denoise - denoise) * bent
+
+
+def _looped(order: Order, generators: Generators, facts: Facts, enlarge: Enlarge | None) -> Iterator[Made]:
+    """Each picture made from the one before; the seed counts up, colours stay those of the first start."""
+    start = order.start
+    for time in range(order.loop.times):
+        denoise = strength(order.loop, order.sampling.denoise, time)
+        seed = (order.seed + time) % SEED_RANGE
+        sampling = replace(order.sampling, denoise=denoise)
+        now = replace(order, loop=Loop(), seed=seed, sampling=sampling, start=start)
+        [made] = _together([now], generators, facts, enlarge)
+        start = _next_start(start, made.image)
+        yield made
+
+
+def _next_start(start: Start | None, image: Image) -> Start:
+    """What the next time of a loop starts from."""
+    if start is None:
+        return Start((image,))
+    rules = replace(start.rules, content="original") if start.rules.content == "fill" else start.rules
+    return replace(start, images=(image,), rules=rules, palette=start.palette_of(start.images[0]))
+
+
+def _together(orders: Sequence[Order], generators: Generators, facts: Facts, enlarge: Enlarge | None) -> list[Made]:
+    """Pictures drawn in one call, in the order of their orders."""
+    canvases = [_canvas(order, enlarge) for order in orders]
+    requests = [order.request(part) for order, part in zip(orders, canvases, strict=True)]
+    images = generators(orders[0].model).generate(requests)
+    return [
+        Made(_finished(image, order, part), described(order, facts(order)), order)
+        for image, order, part in zip(images, orders, canvases, strict=True)
+    ]
+
+
+def _canvas(order: Order, enlarge: Enlarge | None) -> Canvas | None:
+    start = order.start
+    return canvas(start.images[0], start.mask, order.size, start.rules, start.mode, enlarge) if start else None
+
+
+def _finished(image: Image, order: Order, part: Canvas | None) -> Image:
+    """The picture with its colours corrected, and in its place."""
+    if part is None or order.start is None:
+        return image
+    if order.start.keeps_colors:
+        palette = part.reference if order.start.palette is None else order.start.palette
+        image = corrected(image, palette)
+    return part.pasted(image)

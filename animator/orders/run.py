@@ -1,0 +1,120 @@
+"""Run: orders with the pictures they start from, drawn one after the other and written as they come."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from animator.build import build_generator
+from animator.orders.drawing import Made, drawn
+from animator.orders.files import Source, Target
+from animator.orders.order import Order
+from animator.orders.plan import Plan, square
+from core.devices import ModelPool
+from core.image import Image
+from core.seeds import SEED_RANGE
+from diffusion.backends import Generator
+from diffusion.models.files import model_identity, model_path
+from media.inscribed import write_picture
+
+SHORT = 10  # hex digits of a model's hash in infotexts
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything that one command draws."""
+
+    plan: Plan
+    sources: tuple[Source, ...]  # each order is drawn from each; none for text to image
+    target: Target
+    pool: ModelPool
+    generator: str = "stills"
+    seed_step: int = 0  # added to the seed from one source to the next
+    grid: bool = True  # whether several pictures are laid out in a grid, too
+    singles: bool = True  # whether pictures are written beside the grid
+    rows: int = 0  # of a grid without axes; 0 makes it about square
+    margin: int = 0  # pixels between pictures of a grid
+    named_as_sources: bool = False
+
+    @property
+    def total(self) -> int:
+        """How many pictures are drawn."""
+        return self.plan.pictures * max(1, len(self.sources))
+
+    @cached_property
+    def tasks(self) -> list[tuple[Order, Source | None]]:
+        """Every order with its source, in the order of the results."""
+        if not self.sources:
+            return [(order, None) for order in self.plan.orders]
+        return [
+            (replace(order, seed=(order.seed + n * self.seed_step) % SEED_RANGE), source)
+            for n, source in enumerate(self.sources)
+            for order in self.plan.orders
+        ]
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        """The file of each picture, in the order of the results; empty if only the grid is kept."""
+        if self.is_grid and not self.singles:
+            return []
+        seeds = [seed for order, _ in self.tasks for seed in order.seeds()]
+        stems = [source.path.stem if source else "" for order, source in self.tasks for _ in order.seeds()]
+        return self.target.names(seeds, stems if self.named_as_sources else ())
+
+    @cached_property
+    def grid_path(self) -> Path | None:
+        """The file of the grid, None if there is none."""
+        return self.target.grid() if self.is_grid else None
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether there is a grid: of several pictures, and not of a folder's."""
+        return self.grid and self.total > 1 and not self.named_as_sources
+
+    def check(self, *, may_replace: bool) -> None:
+        """Raises UserError if files would be replaced."""
+        self.target.check([*self.paths, *filter(None, [self.grid_path])], may_replace=may_replace)
+
+    def pictures(self) -> Iterator[tuple[Made, Path | None]]:
+        """Draws and writes everything; yields each picture with its file. The grid is written last."""
+        starts = _starts([order.pictures for order, _ in self.tasks])
+        kept: dict[int, Image] = {}
+        for n in self._sequence():
+            order, source = self.tasks[n]
+            order = source.started(order) if source else order
+            for k, made in enumerate(drawn(order, self._generator, self._facts)):
+                path = self.paths[starts[n] + k] if self.paths else None
+                if path is not None:
+                    write_picture(path, made.image, str(made.infotext))
+                if self.is_grid and (k == 0 or self.plan.layout is None):
+                    kept[starts[n] + k] = made.image
+                yield made, path
+        if self.grid_path is not None:
+            images = [kept[place] for place in sorted(kept)]
+            write_picture(self.grid_path, self._grid(images))
+
+    def _grid(self, images: Sequence[Image]) -> Image:
+        layout = self.plan.layout
+        return square(images, self.rows, self.margin) if layout is None else layout.drawn(images, self.margin)
+
+    def _sequence(self) -> list[int]:
+        """Places of tasks as they are best drawn."""
+        count = len(self.plan.orders)
+        return [first + n for first in range(0, len(self.tasks), count) for n in self.plan.sequence()]
+
+    def _generator(self, model: str) -> Generator:
+        return build_generator(self.generator, model, self.pool)
+
+    def _facts(self, order: Order) -> Mapping[str, str]:
+        """What infotexts say of the model."""
+        path = model_path(order.model)
+        return {"Model hash": model_identity(path)[:SHORT], "Model": path.stem}
+
+
+def _starts(counts: Sequence[int]) -> list[int]:
+    """Where each task's pictures begin."""
+    starts, total = [], 0
+    for count in counts:
+        starts.append(total)
+        total += count
+    return starts
