@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.terminal import AsJson, say, warn
+from commands.terminal import AsJson, ModelsFolders, say, warn
 
 if TYPE_CHECKING:
     from animator.orders.asked import Asked
@@ -68,6 +68,7 @@ def command(
     picture_format: Annotated[str, Option("--format", help="Of names that are chosen: png, jpg, webp.")] = "png",
     generator: Annotated[str, Option(help="Who draws; noise is for tests.")] = "stills",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace files that are in the way.")] = False,
+    models_dir: ModelsFolders = None,
     as_json: AsJson = False,
 ) -> int:
     """Make pictures from text, from pictures, and in grids; each says how it was made, and can be repeated."""

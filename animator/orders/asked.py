@@ -19,6 +19,7 @@ from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
 from diffusion.models.files import model_identity, model_path
+from diffusion.prompt.named import network_file, tags
 from diffusion.prompt.styles import Style, load_styles
 from media.infotext import parsed
 from media.inscribed import infotext_in
@@ -251,6 +252,17 @@ def _model_faults(asked: Asked, plan: Plan) -> Iterator[Fault]:
             model_path(name)
         except UserError as fault:
             yield Fault(option, fault.what, fault.way_out)
+    yield from _network_faults(plan)
+
+
+def _network_faults(plan: Plan) -> Iterator[Fault]:
+    """Networks named in prompts that are not there, each told once."""
+    for text in dict.fromkeys(order.prompt for order in plan.orders):
+        try:
+            for kind, name in tags(text):
+                network_file(kind, name)
+        except UserError as fault:
+            yield Fault("prompt", fault.what, fault.way_out)
 
 
 def _combination_faults(asked: Asked, plan: Plan) -> Iterator[Fault]:

@@ -1,12 +1,13 @@
 """Run: orders with the pictures they start from, drawn one after the other and written as they come."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from animator.build import build_generator
 from animator.orders.drawing import Made, drawn
+from animator.orders.facts import facts
 from animator.orders.files import Source, Target
 from animator.orders.order import Order
 from animator.orders.plan import Plan, square
@@ -14,10 +15,7 @@ from core.devices import ModelPool
 from core.image import Image
 from core.seeds import SEED_RANGE
 from diffusion.backends import Generator
-from diffusion.models.files import model_identity, model_path
 from media.inscribed import write_picture
-
-SHORT = 10  # hex digits of a model's hash in infotexts
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ class Run:
         for n in self._sequence():
             order, source = self.tasks[n]
             order = source.started(order) if source else order
-            for k, made in enumerate(drawn(order, self._generator, self._facts)):
+            for k, made in enumerate(drawn(order, self._generator, facts)):
                 path = self.paths[starts[n] + k] if self.paths else None
                 if path is not None:
                     write_picture(path, made.image, str(made.infotext))
@@ -104,11 +102,6 @@ class Run:
 
     def _generator(self, model: str) -> Generator:
         return build_generator(self.generator, model, self.pool)
-
-    def _facts(self, order: Order) -> Mapping[str, str]:
-        """What infotexts say of the model."""
-        path = model_path(order.model)
-        return {"Model hash": model_identity(path)[:SHORT], "Model": path.stem}
 
 
 def _starts(counts: Sequence[int]) -> list[int]:
