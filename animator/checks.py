@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import TypeAdapter, ValidationError
 
 from animator import modes
+from animator.closing import Ring
 from animator.jsontext import shown
 from animator.moving import schedule_faults
 from animator.serialize import named_files
@@ -53,6 +54,11 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     for n, export in enumerate(project.export):
         yield from _entry_faults(EXPORTERS, f"export.{n}.format", export.format)
         yield from _option_faults(EXPORTERS, f"export.{n}.options", export.format, export.options)
+    ring = Ring.of(project)
+    if ring is not None:
+        yield from ring.faults(project.cadence)
+        if project.loop and project.loop.grain and project.color.look == "deforum":
+            yield Fault("loop.grain", "color.look deforum draws its noise anew every frame", "Leave one of them out")
     yield from schedule_faults(project)
     yield from _file_faults(project, folder)
     yield from _model_faults(project)

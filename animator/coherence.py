@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from animator.noise import Look, NoiseKind, noised
+from animator.noise import Look, NoiseKind, NoiseMix, noised
 from core.errors import UserError
 from core.image import Image
 
@@ -73,7 +73,11 @@ def remembered_palette(rules: CoherenceRules) -> Callable[[Image], ColorReferenc
 
 
 def conditioned(
-    image: Image, numbers: Coherence, rules: CoherenceRules, reference: ColorReference | None, noise_seed: int
+    image: Image,
+    numbers: Coherence,
+    rules: CoherenceRules,
+    reference: ColorReference | None,
+    noise_seed: int | NoiseMix,
 ) -> Image:
     """The carried picture made ready for the next generation, in Deforum's order.
 
@@ -82,7 +86,7 @@ def conditioned(
         numbers: of the frame to come.
         rules: of the render.
         reference: the palette to hold; None while there is none yet.
-        noise_seed: 0 .. 2**32 - 1.
+        noise_seed: 0 .. 2**32 - 1, or several with their weights.
 
     Raises:
         UserError: for an unsharp kernel that is none.

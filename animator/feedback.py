@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from animator.closing import Ring
 from animator.coherence import CoherenceRules, ColorReference, color_matched, conditioned, grayscaled
 from animator.params import FrameParams
 from animator.steps import Carry, Step
@@ -20,6 +21,7 @@ Mover = Callable[[Image, FrameParams], Image]  # a picture moved from the frame 
 Looker = Callable[[Image, int], Mover]  # looks at a picture of a frame index to tell how it and its like move
 
 PREVIOUS, REFERENCE = "previous", "reference"  # in Carry: the last frame; the picture whose colours are kept
+RUN_IN = "run-in "  # in Carry: the picture before the frame of that number, kept for the end of a loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Feedback:
     init: Image | None = None  # what the first frame starts from, of `size`
     init_denoise: float = 0.0  # 0..1
     palette: Image | None = None  # colours are taken from here in place of the first frame
+    ring: Ring | None = None  # of a closed loop, whose end is steered to the run-in
 
     def plan(self, timeline: Sequence[FrameParams]) -> list[Step]:
         """Blocks of `cadence` frames; the last one may be shorter."""
@@ -45,7 +48,7 @@ class Feedback:
     def run(self, step: Step, carry: Carry) -> tuple[list[Image], Carry]:
         """Generates at the step's first frame, then moves on to its last."""
         first = step.frames[0]
-        previous = carry.images.get(PREVIOUS)
+        previous = self._steered(first.index, carry)
         reference = carry.images.get(REFERENCE, self.palette)
         colors = None if reference is None else self.palette_of(reference)
         if previous is None:
@@ -66,8 +69,21 @@ class Feedback:
         if self._pins(first, is_start=previous is None):
             reference = result
         images = list(self._block(step, previous, result))
-        kept = {PREVIOUS: images[-1]} if reference is None else {PREVIOUS: images[-1], REFERENCE: reference}
-        return images, Carry(kept)
+        kept = {name: image for name, image in carry.images.items() if name.startswith(RUN_IN)}
+        if self.ring is not None and first.index < self.ring.run_in:
+            kept[f"{RUN_IN}{first.index + len(images)}"] = images[-1]
+        kept[PREVIOUS] = images[-1]
+        return images, Carry(kept if reference is None else kept | {REFERENCE: reference})
+
+    def _steered(self, index: int, carry: Carry) -> Image | None:
+        """What the picture at a frame grows out of: the one before; near the end of a closed loop more and more the
+        one that the run-in had in its place, at last that alone.
+        """
+        previous = carry.images.get(PREVIOUS)
+        place = 0 if self.ring is None else index - self.ring.frames
+        if self.ring is None or previous is None or place < self.cadence:
+            return previous
+        return faded(previous, carry.images[f"{RUN_IN}{place}"], place / (self.ring.run_in - self.cadence))
 
     def _generated(self, params: FrameParams, init: Image | None) -> Image:
         return self.generator.generate([params.request(self.size, init)])[0]

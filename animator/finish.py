@@ -1,11 +1,10 @@
 """What becomes of the frames: exports, depth pictures, a contact sheet; all fed from one pass over the frames."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from animator.params import FrameParams
 from animator.project import Export, Project
 from animator.report import reported
 from animator.steps import Frame
@@ -16,6 +15,7 @@ from media.exporters import Exporter
 from media.sheet import contact_sheet
 from media.stills import write_png16
 from motion.depth import DepthEstimator, saved
+from schedules.prompts import Prompts
 
 Sink = Callable[[Frame], None]  # takes each frame once, in order
 
@@ -48,11 +48,11 @@ def exported(exporter: Exporter, path: Path, project: Project, text: Mapping[str
 
 
 @contextmanager
-def sheet(path: Path, project: Project, timeline: Sequence[FrameParams], span: range | None) -> Iterator[Sink]:
+def sheet(path: Path, project: Project, prompts: Prompts, span: range | None) -> Iterator[Sink]:
     """Writes a contact sheet, with the strongest prompt of each frame below it."""
 
     def caption(index: int) -> str:
-        return max(timeline[index].prompt, key=lambda entry: entry[1])[0]
+        return max(prompts.at(min(index, prompts.frames - 1)).prompt, key=lambda entry: entry[1])[0]
 
     with contact_sheet(path, project.name, project.fps, caption, span or range(project.frames)) as show:
         yield lambda frame: show(frame.index, frame.image)

@@ -12,19 +12,25 @@ from itertools import chain
 from pathlib import Path
 
 from animator.build import build_depth, build_mode
+from animator.closing import Blend, Ring, delivered
+from animator.feedback import faded
 from animator.finish import Output, Sink, build_exporter, depth_pictures, exported, report, sheet
 from animator.loop import render_frames
 from animator.modes import Mode
 from animator.project import Project
+from animator.report import SIGHT
 from animator.serialize import EMBEDDED_KEY, relocated, to_json
 from animator.steps import Frame, Step, step_keys
 from animator.store import LOG, FrameStore, finished_steps
 from animator.timeline import Timeline
 from core.devices import ModelPool
 from core.errors import UserError
+from core.image import Image
 from core.seeds import SEED_RANGE
+from interpolation.loops import morphing
 from media.atomic import replacing
 from media.exporters import Exporter
+from media.read import read_image
 
 PROJECT_FILE = "project.json"
 OURS = ("frames", "carry", "depth", LOG, PROJECT_FILE)  # what --fresh removes from an output folder
@@ -94,16 +100,29 @@ class RenderJob:
             frames = stack.enter_context(closing(self.frames()))
             first = next(frames)  # makes the folder, once models and pictures are known to be there
             sinks = [stack.enter_context(sink) for sink in self._sinks(exporters)]
-            for frame in chain([first], frames):
-                for sink in sinks:
-                    sink(frame)
+            ring = None if self.span else Ring.of(self.project)
+            for frame, completed in delivered(chain([first], frames), ring, self._blend(), self._frame):
+                for out in completed:
+                    for sink in sinks:
+                        sink(out)
                 yield frame
+
+    def _blend(self) -> Blend:
+        """How the end of a loop goes over into its beginning."""
+        if self.project.loop and self.project.loop.method == "fade":
+            return faded
+        morph = morphing(SIGHT.flow, SIGHT.warped)
+        return lambda one, other, share: morph(one, other, (share,))[0]
+
+    def _frame(self, index: int) -> Image:
+        """A rendered frame from disk."""
+        return read_image(self.out / "frames" / f"{index:06d}.png")
 
     def _sinks(self, exporters: Sequence[Exporter]) -> Iterator[AbstractContextManager[Sink]]:
         text = self._text()
         for exporter, (_, path) in zip(exporters, self._exports(), strict=True):
             yield exported(exporter, path, self.project, text)
-        yield sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline, self.span)
+        yield sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.prompts, self.span)
         yield report(self.out / f"{self.project.name}.report.json", self.project)
         if self.project.depth.save:
             yield depth_pictures(self.out / "depth", build_depth(self.project, self.source, self.pool))

@@ -17,6 +17,7 @@ from core.image import Image, Size
 NoiseKind = Literal["white", "perlin"]
 Look = Literal["true", "deforum"]
 Floats = NDArray[np.float32]
+NoiseMix = tuple[tuple[int, float], ...]  # (seed, weight) pairs; the squares of the weights sum to 1
 
 CELLS = 8  # Perlin cells of the coarsest octave along the side of a square picture
 GRAIN = 512  # grains along the side of a square picture ("true" look), so that every size shows the same grain
@@ -28,7 +29,7 @@ UNIT_24 = np.float32(2**-24)
 
 
 def noised(
-    image: Image, amount: float, seed: int, *, kind: NoiseKind, octaves: int, persistence: float, look: Look
+    image: Image, amount: float, seed: int | NoiseMix, *, kind: NoiseKind, octaves: int, persistence: float, look: Look
 ) -> Image:
     """The picture with noise on it, the same for the same seed.
 
@@ -38,7 +39,7 @@ def noised(
     Args:
         image: uint8, H x W x 3, RGB.
         amount: 0 gives the very same picture; any finite number.
-        seed: 0 .. 2**32 - 1.
+        seed: 0 .. 2**32 - 1; "true" also mixes the grain of several seeds.
         kind: "white" has one strength everywhere, "perlin" comes in patches.
         octaves: perlin: layers of ever finer patches, 1..8.
         persistence: perlin: strength of each layer against the one before, 0..1.
@@ -47,10 +48,16 @@ def noised(
     if amount == 0:
         return image
     patches = octaves if kind == "perlin" else 0
-    if look == "deforum":
+    if look == "deforum" and isinstance(seed, int):
         veil = _deforum_veil(Size.of(image), seed, patches, persistence)
         return np.asarray(cv2.addWeighted(image, 1 - amount, veil, amount, 0))
-    grain = _grain(Size.of(image), seed, patches, persistence)
+    mix = ((seed, 1.0),) if isinstance(seed, int) else seed
+    (first, share), *others = mix
+    grain = _grain(Size.of(image), first, patches, persistence)
+    if others or share != 1:
+        grain *= np.float32(share)
+        for other, weight in others:
+            grain += _grain(Size.of(image), other, patches, persistence) * np.float32(weight)
     return np.asarray(cv2.addWeighted(image, 1, grain, amount * HALF_RANGE, 0, dtype=cv2.CV_8U))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from animator.coherence import Coherence
+from animator.noise import NoiseMix
 from core.image import Image, Size
 from diffusion.request import DrawingRules, ImageRequest, PromptMix, Refiner, Sampling
 from motion.camera import CameraMove, Lens
@@ -21,7 +22,7 @@ class FrameParams:
     prompt: PromptMix
     negative: str
     seed: int  # of the picture, if one is generated at this frame
-    noise_seed: int  # of the noise put on the carried picture before that
+    noise_seed: int | NoiseMix  # of the noise put on the carried picture before that
     noise_schedule: str = "Automatic"
     checkpoint: str = ""  # a model in place of the project's
     drawing: DrawingRules = field(default_factory=DrawingRules)

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from animator.changes import changed
 from animator.checks import FORMAT, default_name, faults_of
+from animator.closing import LoopRules, beat_faults, frames_of
 from animator.coherence import CoherenceRules
 from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
 from animator.importers import Imported, deforum
@@ -109,6 +110,7 @@ class Project:
     cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next; others are moved
     color: CoherenceRules = field(default_factory=CoherenceRules)
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
+    loop: LoopRules | None = None
     export: tuple[Export, ...] = (Export(),)  # files to make of the frames; [] makes frames only
 
 
@@ -165,11 +167,23 @@ def parse(
     asked = tuple(f"{change.partition('=')[0].strip()}." for change in changes)
     unknown = list(unknown_keys(data, Project))
     misnamed = [key.fault() for key in unknown if any(field.startswith(f"{key.path}.") for field in asked)]
+    project, uneven = _timed(project, given=isinstance(data.get("frames"), int))
+    misshapen += uneven
     further = (fault for fault in faults_of(project, folder) if not is_told(fault.field, misshapen))
     faults = [*imported.faults, *map(imported.told, [*mistakes, *misnamed, *misshapen, *further])]
     if faults:
         raise ProjectError(source, faults)
     return Loaded(project, (*imported.notes, *_ignored(unknown)))
+
+
+def _timed(project: Project, *, given: bool) -> tuple[Project, list[Fault]]:
+    """The project with the frames that its length in beats makes; faults if these do not come out even."""
+    if project.loop is None:
+        return project, []
+    faults = list(beat_faults(project.loop, project.fps, project.frames if given else None))
+    if faults or not project.loop.beats:
+        return project, faults
+    return replace(project, frames=int(frames_of(project.loop, project.fps))), []
 
 
 def with_settings(project: Project, changes: Sequence[str], folder: Path = Path()) -> Project:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from animator.closing import Ring
 from animator.coherence import remembered_palette
 from animator.feedback import Feedback, Looker
 from animator.project import Project
@@ -37,7 +38,8 @@ class Sources:
         prints = [None if image is None else array_fingerprint(image) for image in (init, palette)]
         refiner = [project.refiner.model] if project.refiner else []
         models = {name: model_identity(model_path(name)) for name in {*checkpoints(project), *refiner} if name}
-        rules = (models, project.warp, project.color, project.size, project.cadence, denoise, prints)
+        ring = Ring.of(project)
+        rules = (ring, models, project.warp, project.color, project.size, project.cadence, denoise, prints)
         return Feedback(
             identity=fingerprint(*identity, self.generator.identity, *rules),
             generator=self.generator,
@@ -49,4 +51,5 @@ class Sources:
             init=init,
             init_denoise=denoise,
             palette=palette,
+            ring=ring if ring and ring.method == "closed" else None,
         )

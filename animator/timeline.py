@@ -6,7 +6,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
+from animator.closing import FAINT, Ring, camera_closed, grain_weights
 from animator.coherence import Coherence
+from animator.noise import NoiseMix
 from animator.params import FrameParams
 from animator.project import Project, SeedRules
 from core.seeds import SEED_RANGE, derive
@@ -30,7 +32,11 @@ class Timeline(Sequence[FrameParams]):
         frames, seed = project.frames, project.seed
         camera = dict(project.camera)
         lens = {name: camera.pop(name) for name in tuple(camera) if name in Lens.__dataclass_fields__}
+        self._ring = Ring.of(project)
+        self._phases = np.arange(frames) if self._ring is None else self._ring.phases()
         self.camera = Track(CameraMove, "camera", camera, frames, seed)
+        if project.loop and project.loop.close_camera:
+            self.camera = self.camera.with_columns(camera_closed(self.camera.columns()))
         self.lens = Track(Lens, "camera", lens, frames, seed)
         self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed)
         self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed)
@@ -38,12 +44,19 @@ class Timeline(Sequence[FrameParams]):
         self.checkpoint = checkpoints(project)
         self.noise_schedule = Steps.parse(project.noise_schedule, frames, seed, field="noise_schedule")
         prompts = merged(project.prompts, project.positive, project.negative)
-        self.prompts = Prompts.parse(prompts, frames, seed, travel=project.travel)
+        self.prompts = Prompts.parse(prompts, frames, seed, travel=project.travel, closed=self.is_closed)
+        grain = project.loop.grain if project.loop else 0
+        self._grain = grain_weights(frames, grain) if grain else np.empty(0)
         self._seeds = seed_series(project.seeds, seed, frames, project.cadence)
 
     def __len__(self) -> int:
-        """How many frames."""
-        return self.project.frames
+        """How many frames are rendered; with a `loop` these may be more or fewer than it has."""
+        return len(self._phases)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the frame after the last one is the first."""
+        return self._ring is not None and self._ring.method != "pingpong"
 
     @overload
     def __getitem__(self, index: int) -> FrameParams: ...
@@ -55,9 +68,10 @@ class Timeline(Sequence[FrameParams]):
             return [self[i] for i in range(*index.indices(len(self)))]
         if not 0 <= index < len(self):
             raise IndexError(index)
+        rendered, index = index, int(self._phases[index])
         words = self.prompts.at(index)
         return FrameParams(
-            index=index,
+            index=rendered,
             camera=self.camera.at(index),
             lens=self.lens.at(index),
             sampling=self.sampling.at(index),
@@ -74,20 +88,24 @@ class Timeline(Sequence[FrameParams]):
         )
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
-        """Every keyframable number over all frames, float64[frames], by its dotted name."""
+        """Every keyframable number over all rendered frames, float64, by its dotted name."""
         tracks = {"camera": (self.camera, self.lens), "sampling": (self.sampling,), "coherence": (self.coherence,)}
         return {
-            f"{section}.{name}": values
+            f"{section}.{name}": values if self._ring is None else values[self._phases]
             for section, parts in tracks.items()
             for track in parts
             for name, values in track.columns().items()
         }
 
-    def _noise_seed(self, index: int) -> int:
+    def _noise_seed(self, index: int) -> int | NoiseMix:
         """Deforum noises with the running seed (unless seeds are scheduled, where it had a random one)."""
         deforum = self.project.color.look == "deforum"
         if deforum and self.project.seeds.behavior not in ("schedule", "random"):
             return int(self._seeds[index])
+        if self._grain.size:
+            mix = ((n, float(weight)) for n, weight in enumerate(self._grain) if abs(weight) > FAINT)
+            frames = self.project.frames
+            return tuple((derive(self.project.seed, "noise", (index - n) % frames), weight) for n, weight in mix)
         return derive(self.project.seed, "noise", index)
 
 

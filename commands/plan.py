@@ -56,7 +56,7 @@ def command(
 
 def table(job: "RenderJob") -> dict[str, list[Any]]:
     """Columns by name, an entry a frame: index, whether a picture is generated, seed, all moving numbers, words."""
-    span = job.span or range(job.project.frames)
+    span = job.span or range(len(job.timeline))
     frames = [params for step in job.steps for params in step.frames if params.index in span]
     starts = {step.frames[0].index for step in job.steps}
     columns: dict[str, list[Any]] = {

@@ -32,7 +32,7 @@ def write_plot(job: "RenderJob", path: Path) -> None:
         axis.grid(alpha=0.3)
         axis.tick_params(labelsize=7)
     _words(job, axes[-1])
-    axes[-1].set_xlim(0, job.project.frames)
+    axes[-1].set_xlim(0, len(job.timeline))
     axes[-1].set_xlabel(f"frame (of {job.project.frames}, {job.project.fps} fps)", fontsize=8)
     figure.suptitle(job.project.name, fontsize=11)
     _saved(figure, path)

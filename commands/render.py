@@ -138,7 +138,7 @@ def _render(job: "RenderJob") -> None:
 
     start = time.monotonic()
     reused = job.reusable()
-    total = len(job.span or range(job.project.frames))
+    total = len(job.span or job.timeline)
     with progress(job.project.name, total, reused) as advance:
         for _ in job.run():
             advance()

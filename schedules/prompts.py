@@ -43,6 +43,7 @@ class Prompts:
     travel: Travel
     starts: tuple[int, ...]  # ascending
     texts: tuple["_Text", ...]  # one for each start
+    closed: bool = False  # whether the frame after the last one is the first
 
     @classmethod
     def parse(
@@ -54,10 +55,11 @@ class Prompts:
         travel: Travel = "hold",
         field: str = "prompts",
         names: Mapping[str, Values] | None = None,
+        closed: bool = False,
     ) -> "Prompts":
         """Reads a prompt table; see `merged` for words that belong to every prompt.
 
-        The first prompt holds backward, the last one forward.
+        The first prompt holds backward, the last one forward; in a closed one the first follows the last.
 
         Args:
             table: prompts by key; of several at one frame the last counts.
@@ -66,6 +68,7 @@ class Prompts:
             travel: "hold", or "blend" for mixes that go over from each prompt to the next; the negative holds.
             field: dotted path of the table, for faults.
             names: further series for formulas, float64[frames] each.
+            closed: whether the clip is a loop.
 
         Raises:
             ProjectError: with all faults; its `source` is the field.
@@ -82,7 +85,8 @@ class Prompts:
                 faults.append(Fault(f"{field}.{key[:40]}", error.what, error.way_out))
         starts = sorted(found)
         texts: list[_Text] = []
-        for start, live in zip(starts, _live(starts, frames, travel), strict=False):
+        lives = [np.arange(frames)] * len(starts) if closed else _live(starts, frames, travel)
+        for start, live in zip(starts, lives, strict=False):
             key, template = found[start]
             try:
                 texts.append(template.over(live, scope))
@@ -90,19 +94,29 @@ class Prompts:
                 faults.append(Fault(f"{field}.{key[:40]}", error.what, error.way_out))
         if faults:
             raise ProjectError(field, faults)
-        return cls(frames, travel, tuple(starts), tuple(texts))
+        return cls(frames, travel, tuple(starts), tuple(texts), closed)
 
     def at(self, frame: int) -> Words:
         """The words of a frame from 0 to frames - 1."""
         assert 0 <= frame < self.frames, frame
-        place = max(0, bisect_right(self.starts, frame) - 1)
-        prompt, negative = _divided(self.texts[place].at(frame))
-        start, *following = self.starts[place : place + 2]
-        if self.travel == "hold" or not following or frame <= start:
+        place = bisect_right(self.starts, frame) - 1
+        start, following = self._around(place, frame)
+        prompt, negative = _divided(self.texts[max(place, -1 if self.closed else 0)].at(frame))
+        if self.travel == "hold" or following is None or frame <= start:
             return Words(((prompt, 1.0),), negative)
-        other, _ = _divided(self.texts[place + 1].at(frame))
-        share = (frame - start) / (following[0] - start)
+        other, _ = _divided(self.texts[(place + 1) % len(self.texts)].at(frame))
+        share = (frame - start) / (following - start)
         return Words(((prompt, 1 - share), (other, share)) if other != prompt else ((prompt, 1.0),), negative)
+
+    def _around(self, place: int, frame: int) -> tuple[int, int | None]:
+        """The keys before and after a frame; of a loop that may be one of the round before or after this one."""
+        start = self.starts[max(place, 0)]
+        if place + 1 < len(self.starts) and (place >= 0 or not self.closed):
+            return start, self.starts[place + 1]
+        if not self.closed:
+            return start, None
+        before, first = self.starts[-1], self.starts[0]
+        return (before, first + self.frames) if place >= 0 else (before - self.frames, first)
 
 
 def merged(table: Mapping[str, str], positive: str, negative: str) -> dict[str, str]:

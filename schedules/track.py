@@ -62,6 +62,13 @@ class Track(Generic[Kind]):
         assert frame >= 0, frame
         return self._kind(**{name: values.item(frame) for name, values in self._columns})
 
+    def with_columns(self, columns: Mapping[str, Values]) -> "Track[Kind]":
+        """A track whose fields have these values, float64[frames] each."""
+        track: Track[Kind] = object.__new__(type(self))
+        track._kind = self._kind
+        track._columns = tuple((name, columns.get(name, values)) for name, values in self._columns)
+        return track
+
     def columns(self) -> Mapping[str, Values]:
         """The values of every field over all frames, float64[frames], read-only, in the dataclass's order."""
         return dict(self._columns)
