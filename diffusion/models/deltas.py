@@ -35,13 +35,14 @@ class Family(NamedTuple):
     change: Callable[[Parts, Tensor, int | None], Tensor]  # (parts, W, ranks used) -> Δ before the layer's strength
 
 
-def weight_change(parts: Parts, weight: Tensor, rank: int | None = None) -> Tensor | None:
-    """What is added to a layer's weight at multiplier 1, in memory of its own; None if only the bias changes.
+def weight_change(parts: Parts, weight: Tensor, rank: int | None = None, *, multiplier: float = 1.0) -> Tensor | None:
+    """What is added to a layer's weight at a multiplier, in memory of its own; None if only the bias changes.
 
     Args:
         parts: on the weight's device; meta tensors, all but the scalars, tell whether the shapes fit.
         weight: float32, as the model has it.
         rank: use only the first so many ranks; all if None.
+        multiplier: of the whole change.
 
     Raises:
         WeightsError: for parts that are of no known family or do not fit the weight.
@@ -54,11 +55,13 @@ def weight_change(parts: Parts, weight: Tensor, rank: int | None = None) -> Tens
     seen = _latents_only(parts, weight)
     try:
         factor = 1.0 if family.name == "OFT" else strength(parts)
-        change = family.change({name: _float(tensor) for name, tensor in parts.items()}, seen, rank)
-        if change.shape[:1] != weight.shape[:1]:
-            raise ValueError("another number of outputs")
-        change = _with_scattered(change.reshape(seen.shape), parts).mul_(factor)
-        return _beside_zeros(_decomposed(change, seen, parts), weight)
+        floats = {name: _float(tensor) for name, tensor in parts.items()}
+        if _is_plain(parts):
+            floats["up"] = floats["up"] * (factor * multiplier)  # the factor is small, the product is not
+            return _fitted(family.change(floats, seen, rank), seen, weight)
+        change = _fitted(family.change(floats, seen, rank), seen, seen)
+        change = _with_scattered(change, parts).mul_(factor)
+        return _beside_zeros(_decomposed(change, seen, parts).mul_(multiplier), weight)
     except (RuntimeError, KeyError, IndexError, ValueError, TypeError, ZeroDivisionError) as fault:
         shapes = ", ".join(f"{name} {_shape(tensor)}" for name, tensor in parts.items() if tensor.numel() > 1)
         raise WeightsError(f"a {family.name} of {shapes or 'nothing'} for weights of {_shape(weight)}") from fault
@@ -165,6 +168,23 @@ def _latents_only(parts: Parts, weight: Tensor) -> Tensor:
         return weight
     inputs = next((parts[name].shape[1] for name in ("down", "diff") if name in parts and parts[name].ndim == 4), None)
     return weight[:, :LATENTS] if inputs == LATENTS else weight
+
+
+def _is_plain(parts: Parts) -> bool:
+    """Whether the change is a product and nothing more."""
+    return "up" in parts and not {*LENGTHS, "bias_indices"} & parts.keys()
+
+
+def _fitted(change: Tensor, seen: Tensor, weight: Tensor) -> Tensor:
+    """The change in the shape of the weight.
+
+    Raises:
+        ValueError: if it has another number of outputs.
+        RuntimeError: if it has another number of elements.
+    """
+    if change.shape[:1] != weight.shape[:1]:
+        raise ValueError("another number of outputs")
+    return _beside_zeros(change.reshape(seen.shape), weight)
 
 
 def _beside_zeros(change: Tensor, weight: Tensor) -> Tensor:

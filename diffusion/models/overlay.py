@@ -80,12 +80,20 @@ def _changed(doses: Sequence[Dose]) -> Iterator[tuple[nn.Module, str, nn.Paramet
     exact = weight.float()
     moved = [(_on(change.parts, weight.device), multiplier, rank) for change, multiplier, rank in doses]
     for name, own, changes in (
-        ("weight", exact, [(weight_change(parts, exact, rank), multiplier) for parts, multiplier, rank in moved]),
-        ("bias", bias, [(bias_change(parts), multiplier) for parts, multiplier, _ in moved]),
+        (
+            "weight",
+            exact,
+            [weight_change(parts, exact, rank, multiplier=multiplier) for parts, multiplier, rank in moved],
+        ),
+        ("bias", bias, [_scaled(bias_change(parts), multiplier) for parts, multiplier, _ in moved]),
     ):
-        amounts = [change.mul_(multiplier) for change, multiplier in changes if change is not None]
+        amounts = [change for change in changes if change is not None]
         if amounts:
             yield layer, name, _parameter(_sum(own, amounts).to(weight.dtype), target)
+
+
+def _scaled(change: Tensor | None, multiplier: float) -> Tensor | None:
+    return None if change is None else change.mul_(multiplier)
 
 
 def _sum(own: Tensor | None, amounts: Sequence[Tensor]) -> Tensor:
