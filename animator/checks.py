@@ -5,10 +5,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from animator import modes
 from animator.closing import Ring
+from animator.hearing import series_of
 from animator.jsontext import shown
 from animator.moving import schedule_faults
 from animator.serialize import named_files
@@ -19,6 +21,7 @@ from diffusion import backends
 from diffusion.prompt.named import network_file, tags
 from diffusion.sampling.presets import PRESETS
 from motion import depth
+from schedules.audio import NAMES
 from schedules.prompts import NEGATIVE
 from schedules.schedule import Steps
 
@@ -59,7 +62,12 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
         yield from ring.faults(project.cadence)
         if project.loop and project.loop.grain and project.color.look == "deforum":
             yield Fault("loop.grain", "color.look deforum draws its noise anew every frame", "Leave one of them out")
-    yield from schedule_faults(project)
+    try:
+        names = series_of(project, folder)
+    except UserError as fault:
+        yield Fault("audio.file", fault.what, fault.way_out)
+        names = dict.fromkeys(NAMES, np.zeros(project.frames))
+    yield from schedule_faults(project, names)
     yield from _file_faults(project, folder)
     yield from _model_faults(project)
     yield from _tag_faults(project)

@@ -63,6 +63,11 @@ class Ring:
         return cls(rules.method, project.frames, over)
 
     @property
+    def is_closed(self) -> bool:
+        """Whether numbers and words of the frame after the last one are those of the first."""
+        return self.method != "pingpong"
+
+    @property
     def run_in(self) -> int:
         """Rendered frames before the loop's first."""
         return self.over if self.method in ("closed", "fade", "flow-fade") else 0

@@ -15,6 +15,7 @@ from animator.build import build_depth, build_mode
 from animator.closing import Blend, Ring, delivered
 from animator.feedback import faded
 from animator.finish import Output, Sink, build_exporter, depth_pictures, exported, report, sheet
+from animator.hearing import series_of
 from animator.loop import render_frames
 from animator.modes import Mode
 from animator.project import Project
@@ -54,7 +55,7 @@ class RenderJob:
     @cached_property
     def timeline(self) -> Timeline:
         """All numbers and words of all frames."""
-        return Timeline(self.project)
+        return Timeline(self.project, series_of(self.project, self.source))
 
     @cached_property
     def steps(self) -> list[Step]:

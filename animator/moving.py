@@ -1,15 +1,17 @@
 """What is wrong with a project's numbers and words over time: every schedule parsed, every frame's value in range."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from animator.closing import Ring
 from animator.fields import PINHOLE_SPANS, SECTIONS, Span, keyframable
 from core.errors import Fault, ProjectError, ScheduleError, UnknownName
 from core.seeds import SEED_RANGE
 from diffusion.sampling.names import resolve
+from schedules.expression import Scope, Values
 from schedules.prompts import Prompts, merged
 from schedules.schedule import Schedule, Steps
 
@@ -19,29 +21,39 @@ if TYPE_CHECKING:
 SEEDS = Span(-1, SEED_RANGE - 1)
 
 
-def schedule_faults(project: "Project") -> Iterator[Fault]:
-    """Faults of camera, sampling, coherence, seeds, sampler names and prompts, in this order."""
+def schedule_faults(project: "Project", names: Mapping[str, Values]) -> Iterator[Fault]:
+    """Faults of camera, sampling, coherence, seeds, sampler names and prompts, in this order.
+
+    Args:
+        project: with whatever values its types allow.
+        names: what its sound gives to formulas, float64[frames] each.
+    """
     frames, seed = project.frames, max(project.seed, 0)
+    scope = Scope(frames, seed, names)
     narrower = PINHOLE_SPANS if project.warp.geometry == "true" else {}
     for section in SECTIONS:
         for name, given in getattr(project, section).items():
             field = f"{section}.{name}"
-            yield from _number_faults(field, given, narrower.get(field, keyframable(section)[name].span), frames, seed)
+            yield from _number_faults(field, given, narrower.get(field, keyframable(section)[name].span), scope)
     if project.seeds.behavior == "schedule":
-        yield from _number_faults("seeds.schedule", project.seeds.schedule, SEEDS, frames, seed)
+        yield from _number_faults("seeds.schedule", project.seeds.schedule, SEEDS, scope)
     yield from _name_faults("sampler", project.sampler, frames, seed, resolve)
     yield from _name_faults("noise_schedule", project.noise_schedule, frames, seed, lambda name: resolve("Euler", name))
+    prompts, ring = merged(project.prompts, project.positive, project.negative), Ring.of(project)
+    closed = ring is not None and ring.is_closed
     try:
-        Prompts.parse(merged(project.prompts, project.positive, project.negative), frames, seed, travel=project.travel)
+        Prompts.parse(prompts, frames, seed, travel=project.travel, names=names, closed=closed)
     except ProjectError as error:
         yield from error.faults
 
 
-def _number_faults(field: str, given: float | str, span: Span, frames: int, seed: int) -> Iterator[Fault]:
+def _number_faults(field: str, given: float | str, span: Span, scope: Scope) -> Iterator[Fault]:
     """A schedule that does not parse, or the first frame whose value is not allowed."""
     try:
         values = (
-            Schedule.parse(given, frames, seed).values() if isinstance(given, str) else np.array([given], np.float64)
+            Schedule.parse(given, scope.frames, scope.seed, names=scope.series).values()
+            if isinstance(given, str)
+            else np.array([given], np.float64)
         )
     except ScheduleError as error:
         yield Fault(field, error.what, error.way_out)

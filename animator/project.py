@@ -14,6 +14,7 @@ from animator.checks import FORMAT, default_name, faults_of
 from animator.closing import LoopRules, beat_faults, frames_of
 from animator.coherence import CoherenceRules
 from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
+from animator.hearing import Audio
 from animator.importers import Imported, deforum
 from animator.jsontext import LARGEST_FILE, parsed
 from animator.presets import with_preset
@@ -110,6 +111,7 @@ class Project:
     cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next; others are moved
     color: CoherenceRules = field(default_factory=CoherenceRules)
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
+    audio: Audio | None = None
     loop: LoopRules | None = None
     export: tuple[Export, ...] = (Export(),)  # files to make of the frames; [] makes frames only
 

@@ -49,17 +49,20 @@ def relocated(project: "Project", source: Path, target: Path) -> "Project":
     init, color, depth = project.init, project.color, project.depth
     if init:
         init = replace(init, image=_absolute(source, init.image))
+    audio = project.audio and replace(project.audio, file=_absolute(source, project.audio.file))
     if color.reference != FIRST_FRAME:
         color = replace(color, reference=_absolute(source, color.reference))
     if isinstance(depth.options.get("path"), str):
         depth = replace(depth, options={**depth.options, "path": _absolute(source, depth.options["path"])})
-    return replace(project, init=init, color=color, depth=depth)
+    return replace(project, init=init, audio=audio, color=color, depth=depth)
 
 
 def named_files(project: "Project") -> Iterator[tuple[str, str]]:
     """Field and text of every file or folder that a project names, as it stands there."""
     if project.init:
         yield "init.image", project.init.image
+    if project.audio:
+        yield "audio.file", project.audio.file
     if project.color.reference != FIRST_FRAME:
         yield "color.reference", project.color.reference
     if isinstance(project.depth.options.get("path"), str):

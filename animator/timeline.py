@@ -1,6 +1,7 @@
 """Timeline: a project as a lazy sequence of FrameParams; no models, no files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import overload
 
 import numpy as np
@@ -18,6 +19,8 @@ from schedules.prompts import Prompts, merged
 from schedules.schedule import Schedule, Steps
 from schedules.track import Track
 
+NO_NAMES: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
+
 
 class Timeline(Sequence[FrameParams]):
     """Every schedule parsed once, for all frames.
@@ -26,28 +29,28 @@ class Timeline(Sequence[FrameParams]):
         ScheduleError: for a schedule that does not parse; `project.load` has found those before.
     """
 
-    def __init__(self, project: Project) -> None:
-        """Args: project: with its seed resolved (0 or more)."""
+    def __init__(self, project: Project, names: Mapping[str, NDArray[np.float64]] = NO_NAMES) -> None:
+        """Args: project: with its seed resolved (0 or more); names: further ones for formulas, float64[frames] each."""
         self.project = project
         frames, seed = project.frames, project.seed
         camera = dict(project.camera)
         lens = {name: camera.pop(name) for name in tuple(camera) if name in Lens.__dataclass_fields__}
         self._ring = Ring.of(project)
         self._phases = np.arange(frames) if self._ring is None else self._ring.phases()
-        self.camera = Track(CameraMove, "camera", camera, frames, seed)
+        self.camera = Track(CameraMove, "camera", camera, frames, seed, names)
         if project.loop and project.loop.close_camera:
             self.camera = self.camera.with_columns(camera_closed(self.camera.columns()))
-        self.lens = Track(Lens, "camera", lens, frames, seed)
-        self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed)
-        self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed)
+        self.lens = Track(Lens, "camera", lens, frames, seed, names)
+        self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed, names)
+        self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed, names)
         self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
         self.checkpoint = checkpoints(project)
         self.noise_schedule = Steps.parse(project.noise_schedule, frames, seed, field="noise_schedule")
         prompts = merged(project.prompts, project.positive, project.negative)
-        self.prompts = Prompts.parse(prompts, frames, seed, travel=project.travel, closed=self.is_closed)
+        self.prompts = Prompts.parse(prompts, frames, seed, travel=project.travel, names=names, closed=self.is_closed)
         grain = project.loop.grain if project.loop else 0
         self._grain = grain_weights(frames, grain) if grain else np.empty(0)
-        self._seeds = seed_series(project.seeds, seed, frames, project.cadence)
+        self._seeds = seed_series(project.seeds, seed, frames, project.cadence, names)
 
     def __len__(self) -> int:
         """How many frames are rendered; with a `loop` these may be more or fewer than it has."""
@@ -56,7 +59,7 @@ class Timeline(Sequence[FrameParams]):
     @property
     def is_closed(self) -> bool:
         """Whether the frame after the last one is the first."""
-        return self._ring is not None and self._ring.method != "pingpong"
+        return self._ring is not None and self._ring.is_closed
 
     @overload
     def __getitem__(self, index: int) -> FrameParams: ...
@@ -121,7 +124,9 @@ def checkpoints(project: Project) -> tuple[str, ...]:
     return tuple("" if name == project.model else name for name in names)
 
 
-def seed_series(rules: SeedRules, seed: int, frames: int, cadence: int) -> NDArray[np.int64]:
+def seed_series(
+    rules: SeedRules, seed: int, frames: int, cadence: int, names: Mapping[str, NDArray[np.float64]] = NO_NAMES
+) -> NDArray[np.int64]:
     """The seed of every frame as a function of its index; all frames of a cadence block share one.
 
     Returns:
@@ -141,7 +146,8 @@ def seed_series(rules: SeedRules, seed: int, frames: int, cadence: int) -> NDArr
         case "random":
             series = np.array([derive(seed, "frame", int(n)) if n else seed for n in generated], np.int64)
         case "schedule":
-            values = np.trunc(Schedule.parse(rules.schedule, frames, seed, field="seeds.schedule").values())
+            schedule = Schedule.parse(rules.schedule, frames, seed, field="seeds.schedule", names=names)
+            values = np.trunc(schedule.values())
             drawn = [derive(seed, "frame", index) if value < 0 else int(value) for index, value in enumerate(values)]
             series = np.array(drawn, np.int64)
     return series % SEED_RANGE

@@ -22,8 +22,11 @@ def write_plot(job: "RenderJob", path: Path) -> None:
     """
     from matplotlib.figure import Figure
 
+    from animator.hearing import series_of
+
     columns = job.timeline.columns()
     moving = {name: values for name, values in columns.items() if values.min() != values.max()}
+    moving |= {f"sound: {name}": values for name, values in series_of(job.project, job.source).items()}
     figure = Figure((WIDTH_INCHES, ROW_INCHES * (len(moving) + 1.6)), layout="constrained")
     axes = figure.subplots(len(moving) + 1, 1, sharex=True, squeeze=False)[:, 0]
     for axis, (name, values) in zip(axes, moving.items(), strict=False):

@@ -1,0 +1,88 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from schedules.audio import BANDS, NAMES, RATE, heard
+from schedules.schedule import Schedule
+
+FPS = Fraction(24)
+
+
+def seconds(length):
+    return np.arange(round(length * RATE)) / RATE
+
+
+def clicks(bpm, length=20.0, first=0.5):
+    """Short bursts of noise at an even tempo."""
+    sound = np.random.default_rng(0).normal(0, 1e-4, round(length * RATE))
+    burst = np.random.default_rng(1).normal(0, 0.3, 600) * np.exp(-np.arange(600) / 120)
+    for time in np.arange(first, length - 0.1, 60 / bpm):
+        place = round(time * RATE)
+        sound[place : place + 600] += burst
+    return sound.astype(np.float32)
+
+
+@pytest.mark.parametrize("bpm", [72, 90, 120, 128, 140, 174])
+def test_the_tempo_of_clicks_is_found(bpm):
+    assert heard(clicks(bpm)).bpm == pytest.approx(bpm, rel=0.01)
+
+
+def test_beats_lie_on_the_clicks():
+    hearing = heard(clicks(120))
+    expected = np.arange(0.5, 19.9, 0.5)
+    nearest = np.abs(hearing.beats[:, None] - expected).min(1)
+    assert len(hearing.beats) == pytest.approx(len(expected), abs=2)
+    assert nearest.max() < 0.03
+
+
+def test_beat_is_one_on_the_beat_and_falls_until_the_next():
+    beat = heard(clicks(120)).over(240, FPS)["beat"]
+    on = np.arange(12, 228, 12)
+    assert beat[on].min() > 0.9
+    assert np.all(np.diff(beat[24:35]) < 0) and beat[35] < 0.15
+    assert beat[:11].max() == 0
+
+
+def test_onset_is_strong_on_the_clicks_alone():
+    onset = heard(clicks(120)).over(240, FPS)["onset"]
+    near = np.minimum(np.arange(240) % 12, 11 - np.arange(240) % 12) <= 1
+    assert onset[12:][near[12:]].max() > 0.5
+    assert onset[~near].max() < 0.1
+    assert all(onset[n - 1 : n + 2].max() > 0.2 for n in range(12, 228, 12))
+
+
+@pytest.mark.parametrize(("pitch", "band"), [(60, "bass"), (300, "lowmid"), (1000, "mid"), (5000, "treble")])
+def test_a_tone_is_heard_in_its_band(pitch, band):
+    time = seconds(4)
+    hearing = heard((0.5 * np.sin(2 * np.pi * pitch * time) * (time > 2)).astype(np.float32))
+    series = hearing.over(96, FPS)
+    assert series[band][60:84].min() > 0.8 and series[band][:40].max() < 0.05
+    assert series["rms"][60:84].min() > 0.8
+
+
+def test_start_moves_the_clip_into_the_sound():
+    hearing = heard(clicks(120))
+    early, late = hearing.over(240, FPS), hearing.over(216, FPS, start=1.0)
+    for name in NAMES:
+        assert np.allclose(early[name][24:], late[name], atol=1e-9)
+
+
+def test_silence_and_what_lies_beyond_the_sound_are_zero():
+    silent = heard(np.zeros(RATE, np.float32)).over(48, FPS)
+    assert all(np.all(values == 0) for values in silent.values())
+    short = heard(clicks(120, length=2.0)).over(240, FPS)
+    assert all(np.all(short[name][60:] == 0) for name in ("rms", *BANDS, "onset"))
+    assert heard(np.zeros(0, np.float32)).bpm == 0
+
+
+def test_a_steady_tone_has_no_beat():
+    hearing = heard((0.4 * np.sin(2 * np.pi * 220 * seconds(10))).astype(np.float32))
+    assert hearing.over(48, FPS)["beat"].max() == 0 or hearing.beats.size < 4
+
+
+def test_series_are_names_in_expressions():
+    series = heard(clicks(120)).over(240, FPS)
+    schedule = Schedule.parse("0:(1 + 0.05*bass + beat*onset + bpm/120)", 240, names=series)
+    expected = 1 + 0.05 * series["bass"] + series["beat"] * series["onset"] + series["bpm"] / 120
+    assert np.allclose(schedule.values(), expected)
