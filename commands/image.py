@@ -173,16 +173,15 @@ def _draw(asked: "Asked", *, may_replace: bool, as_json: bool) -> int:
     for text in warnings:
         warn(text)
     run.check(may_replace=may_replace)
-    made: list[tuple[Made, Path | None]] = []
+    made: list[dict[str, Any]] = []
     with progress("image", run.total, 0, unit="picture") as advance:
         for picture, path in run.pictures():
-            made.append((picture, path))
+            made.append(_told(picture, path))
             advance()
             if not as_json and path is not None:
                 say(f"{path}  seed {picture.order.seed}")
     if as_json:
-        pictures = [_told(picture, path) for picture, path in made]
-        say(json.dumps({"pictures": pictures, "grid": str(run.grid_path) if run.grid_path else None}, indent=2))
+        say(json.dumps({"pictures": made, "grid": str(run.grid_path) if run.grid_path else None}, indent=2))
     elif run.grid_path:
         say(f"{run.grid_path}  grid of {len(made)}")
     return 0

@@ -12,9 +12,11 @@ from animator.orders.files import Source, Target
 from animator.orders.order import Order
 from animator.orders.plan import Plan, square
 from core.devices import ModelPool
-from core.image import Image
+from core.errors import UserError
+from core.image import Image, Size
 from core.seeds import SEED_RANGE
 from diffusion.backends import Generator
+from media.grid import check_size, layout
 from media.inscribed import write_picture
 
 
@@ -70,7 +72,14 @@ class Run:
         return self.grid and self.total > 1 and not self.named_as_sources
 
     def check(self, *, may_replace: bool) -> None:
-        """Raises UserError if files would be replaced."""
+        """Raises UserError if files would be replaced, or the grid would be too large."""
+        if self.is_grid and self.plan.layout is None:
+            rows, columns = layout(self.total, self.rows)
+            width, height = _drawn_size(self.plan.orders[0])
+            try:
+                check_size(Size(columns * (width + self.margin), rows * (height + self.margin)))
+            except UserError as fault:
+                raise UserError(fault.what, where="--grid", way_out="Leave it out with --no-grid") from fault
         self.target.check([*self.paths, *filter(None, [self.grid_path])], may_replace=may_replace)
 
     def pictures(self) -> Iterator[tuple[Made, Path | None]]:
@@ -92,8 +101,8 @@ class Run:
             write_picture(self.grid_path, self._grid(images))
 
     def _grid(self, images: Sequence[Image]) -> Image:
-        layout = self.plan.layout
-        return square(images, self.rows, self.margin) if layout is None else layout.drawn(images, self.margin)
+        cells = self.plan.layout
+        return square(images, self.rows, self.margin) if cells is None else cells.drawn(images, self.margin)
 
     def _sequence(self) -> list[int]:
         """Places of tasks as they are best drawn."""
@@ -102,6 +111,15 @@ class Run:
 
     def _generator(self, model: str) -> Generator:
         return build_generator(self.generator, model, self.pool)
+
+
+def _drawn_size(order: Order) -> Size:
+    """The size of its pictures."""
+    if order.hires is None:
+        return order.size
+    from diffusion.hires import Enlargement
+
+    return Enlargement.of(order.hires, order.size).final
 
 
 def _starts(counts: Sequence[int]) -> list[int]:

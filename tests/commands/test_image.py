@@ -163,6 +163,11 @@ def test_what_does_not_go_is_the_users_mistake(here, options, capsys):
     assert not (here / "out.png").exists()
 
 
+def test_a_grid_that_would_be_too_large_is_told_before_anything_is_drawn(here, capsys):
+    assert run("a", "--generator", "noise", "--size", "4096x4096", "--count", 100, "-o", "a.png") == 2
+    assert "--no-grid" in capsys.readouterr().err and [*here.iterdir()] == []
+
+
 def examples():
     blocks = re.findall(r"```\n(.*?)```", GUIDE, re.DOTALL)
     return [line for block in blocks for line in block.splitlines() if "render.py image" in line]
