@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from commands import convert, doctor, image, listing, loop, metrics, plan, preview, prompt, render, schema
+from commands import convert, doctor, export, image, listing, loop, metrics, plan, preview, prompt, render, schema
 from commands.terminal import run_and_exit
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "image": image.command,
     "metrics": metrics.command,
     "loop": loop.command,
+    "export": export.command,
     "prompt": prompt.command,
     "list": listing.command,
     "convert": convert.command,

@@ -15,7 +15,7 @@ import typer
 from commands.clips import opened
 from commands.metrics import Clip, Rate
 from commands.terminal import AsJson, say
-from core.errors import MediaError, UserError, suggestion
+from core.errors import MediaError, UserError
 
 if TYPE_CHECKING:
     from core.image import Image
@@ -166,19 +166,12 @@ def _searched(source: Film, text: str) -> "tuple[Part, Loop]":
 
 def _exporter(out: Path) -> "Exporter":
     """The writer for a file's ending."""
-    from core.devices import ModelPool
-    from media import exporters
+    from media.formats import build, format_for
 
-    pool = ModelPool()
-    writers: dict[str, Exporter] = {}
-    for name in reversed(exporters.REGISTRY.names()):
-        writer: Exporter = exporters.REGISTRY.build(name, pool=pool)
-        writers[writer.suffix] = writer
-    if out.suffix.lower() not in writers:
-        raise UserError(f"no format ends in {out.suffix!r}", where=str(out), way_out=suggestion(out.suffix, [*writers]))
+    exporter = build(format_for(out))
     if not out.parent.is_dir():
         raise UserError("there is no such folder", where=str(out.parent), way_out="Make it first")
-    return writers[out.suffix.lower()]
+    return exporter
 
 
 @contextmanager

@@ -32,3 +32,18 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[Path]:
+    """A file beside `path` for what is needed on the way only; gone when the block ends.
+
+    Yields:
+        Its path. The file is not made yet.
+    """
+    between = path.with_name(f".{path.name}.scratch")
+    try:
+        yield between
+    finally:
+        with suppress(OSError):
+            between.unlink()

@@ -106,6 +106,8 @@ def read_metadata(path: Path) -> dict[str, str]:
 
     try:
         with av.open(str(path)) as container:
+            if container.format.name.startswith("matroska"):  # which writes all keywords in capitals
+                return {key.lower(): value for key, value in container.metadata.items()}
             return dict(container.metadata)
     except (av.FFmpegError, OSError) as fault:
         raise MediaError(f"cannot be opened as a video ({fault.strerror or fault})", where=str(path)) from fault

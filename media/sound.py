@@ -1,8 +1,10 @@
 """Sound: what a file holds of it, its samples, and the sound track that goes with a clip."""
 
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ from numpy.typing import NDArray
 
 from core.errors import MediaError
 
+RATE = 48000  # samples per second of what is written
+STEREO = 2
+SLOWEST = 0.5  # of one atempo filter
 Samples = NDArray[np.float32]  # N x channels, -1..1
 
 
@@ -22,6 +27,55 @@ class SoundInfo:
     rate: int  # samples per second
     channels: int
     seconds: Fraction | None  # length as the file states it; None if it does not
+
+
+@dataclass(frozen=True, slots=True)
+class Soundtrack:
+    """The sound that goes with a clip: as long as the clip, to the sample."""
+
+    path: Path  # any sound or video file
+    start: Fraction = Fraction(0)  # seconds of the sound left out at its start; negative: silence before it
+    volume: float = 1.0  # 0 silent, 1 as it is
+    is_looped: bool = False  # whether it starts again where it ends; silence if not
+    tempo: float = 1.0  # 2 is twice as fast, 0.5 half; the pitch stays
+
+
+def portions(track: Soundtrack, fps: Fraction, rate: int = RATE) -> Iterator[Samples]:
+    """The sound of one frame after the other, without end: float32, n x 2.
+
+    After N frames round(N * rate / fps) samples have come, so that sound never runs away from pictures.
+
+    Raises:
+        MediaError: if the file is missing, without sound or damaged.
+    """
+    blocks, rest, taken = _endless(track, rate), np.zeros((0, STEREO), np.float32), 0
+    for n in count(1):
+        wanted = round(n * rate / fps) - taken
+        waiting, length = [rest], len(rest)
+        while length < wanted:
+            waiting.append(next(blocks))
+            length += len(waiting[-1])
+        whole = np.concatenate(waiting)
+        yield whole[:wanted]
+        rest, taken = whole[wanted:], taken + wanted
+
+
+def _endless(track: Soundtrack, rate: int) -> Iterator[Samples]:
+    """A sound track, then itself again or silence."""
+    if track.start < 0:
+        yield np.zeros((round(-track.start * rate), STEREO), np.float32)
+    has_sound = True
+    while has_sound:
+        skipped, has_sound = round(max(track.start, Fraction(0)) * rate), False
+        blocks = sound_blocks(track.path, rate, channels=STEREO)
+        for block in blocks if track.tempo == 1 else _at_tempo(blocks, rate, track.tempo):
+            kept = block[min(skipped, len(block)) :]
+            skipped -= len(block) - len(kept)
+            has_sound = has_sound or len(kept) > 0
+            yield kept * np.float32(track.volume)
+        has_sound = has_sound and track.is_looped
+    while True:
+        yield np.zeros((rate, STEREO), np.float32)
 
 
 def sound_info(path: Path) -> SoundInfo | None:
@@ -95,6 +149,41 @@ def sound_blocks(path: Path, rate: int, *, channels: int) -> Iterator[Samples]:
             raise MediaError(f"its sound is damaged ({fault.strerror or fault})", where=str(path)) from fault
 
 
+def _at_tempo(blocks: Iterator[Samples], rate: int, tempo: float) -> Iterator[Samples]:
+    """Sound faster or slower by overlapping pieces of itself (WSOLA, FFmpeg's atempo), so that the pitch stays."""
+    graph = av.filter.Graph()
+    source = graph.add_abuffer(sample_rate=rate, format="flt", layout="stereo", time_base=Fraction(1, rate))
+    nodes = [source, *(graph.add("atempo", f"{factor:.9g}") for factor in _factors(tempo)), graph.add("abuffersink")]
+    graph.link_nodes(*nodes).configure()
+    seen = 0
+    for block in chain(blocks, [None]):
+        frame = None
+        if block is not None:
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block).reshape(1, -1), "flt", "stereo")
+            frame.sample_rate, frame.pts, frame.time_base = rate, seen, Fraction(1, rate)
+            seen += len(block)
+        graph.push(frame)
+        yield from _pulled(graph)
+
+
+def _factors(tempo: float) -> list[float]:
+    """Factors from 0.5 up, as atempo takes them, whose product is the tempo."""
+    factors = []
+    while tempo < SLOWEST:
+        factors.append(SLOWEST)
+        tempo /= SLOWEST
+    return [*factors, tempo]
+
+
+def _pulled(graph: Any) -> Iterator[Samples]:
+    """What has come out of a filter graph."""
+    while True:
+        try:
+            yield _samples(graph.pull(), STEREO)
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+
+
 def opened(path: Path) -> Any:
     """A file opened for reading.
 
@@ -117,3 +206,14 @@ def _lateness(container: Any, first: Any) -> Fraction:
 
 def _samples(frame: Any, channels: int) -> Samples:
     return np.ascontiguousarray(frame.to_ndarray().reshape(-1, channels))
+
+
+def write_wav(path: Path, track: Soundtrack, length: int) -> None:
+    """Writes the first `length` samples of a sound track, 16 bits, RATE a second."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(STEREO)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        for block in islice(portions(track, Fraction(1)), -(-length // RATE)):
+            samples = block[: length - file.tell()]
+            file.writeframes(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())

@@ -12,6 +12,7 @@ EXCEPTIONS: dict[str, str] = {
     "commands/render.py: command": "a command's parameters are the options of its help page",
     "commands/image.py: command": "a command's parameters are the options of its help page",
     "commands/plan.py: command": "a command's parameters are the options of its help page",
+    "commands/export.py: command": "as there",
 }  # "file: function" or "file" -> reason
 
 

@@ -1,0 +1,181 @@
+"""Formats by name, by a file's ending and by purpose."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from core.errors import MediaError, UnknownName, UserError
+from core.image import Image, Rgba, Size
+from media.behind import Write
+from media.exporters import REGISTRY, Exporter
+from media.sound import Soundtrack
+
+Purpose = Literal["resolume", "touchdesigner", "web", "editor", "archive"]
+Fit = Literal["refuse", "pad", "crop"]
+Options = Mapping[str, Any]
+
+NO_OPTIONS: Options = MappingProxyType({})
+PURPOSES: Mapping[str, tuple[str, str]] = {
+    "resolume": ("dxv", "hap-alpha"),
+    "touchdesigner": ("hap-q", "hap-alpha"),
+    "web": ("mp4", "webm"),
+    "editor": ("prores", "prores-4444"),
+    "archive": ("mkv", "mkv"),
+}  # what a purpose asks of opaque frames, and of frames with opacity
+ENDINGS = {
+    ".mp4": "mp4", ".m4v": "mp4", ".webm": "webm", ".mov": "prores", ".mkv": "mkv",
+    ".gif": "gif", ".webp": "webp", ".apng": "apng", ".png": "filmstrip", "": "png",
+}  # fmt: skip
+
+
+def format_for(path: Path) -> str:
+    """The format that a file's ending asks for; a name without ending is a folder of pictures.
+
+    Raises:
+        UserError: if no format ends like this.
+    """
+    ending = path.suffix.lower()
+    if ending not in ENDINGS:
+        known = ", ".join(filter(None, ENDINGS))
+        raise UserError(f"no format ends in {ending!r}", where=str(path), way_out=f"Known: {known}; or give a format")
+    return ENDINGS[ending]
+
+
+def split(name: str) -> tuple[str, Options]:
+    """A format's entry and what a variant behind a dash says: `hap-alpha` is `hap` with `variant` `alpha`."""
+    entry, _, variant = name.partition("-")
+    return entry, {"variant": variant} if variant else NO_OPTIONS
+
+
+def names() -> list[str]:
+    """All names of formats with their variants. Imports them."""
+    found = []
+    for entry in REGISTRY.names():
+        found.append(entry)
+        if "variant" in REGISTRY.options(entry):
+            kinds = REGISTRY.module(entry).Options.__annotations__["variant"].__args__
+            found += [f"{entry}-{kind}" for kind in kinds]
+    return found
+
+
+def build(name: str, options: Options = NO_OPTIONS) -> Exporter:
+    """The writer of a format.
+
+    Args:
+        name: an entry, or an entry and its variant, as in `prores-4444`.
+        options: of that format.
+
+    Raises:
+        UnknownName: for a format, variant or option there is none of.
+    """
+    if name not in names():
+        raise UnknownName("format", name, names())
+    entry, variant = split(name)
+    for key in options:
+        if key not in REGISTRY.options(entry):
+            raise UnknownName(f"option of {entry}", key, REGISTRY.options(entry))
+    try:
+        checked = TypeAdapter(REGISTRY.module(entry).Options).validate_python({**variant, **options})
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors())
+        raise UserError("; ".join(faults), where=name) from error
+    exporter: Exporter = REGISTRY.module(entry).build(checked, None)
+    return exporter
+
+
+def for_purpose(purpose: str, *, has_alpha: bool) -> str:
+    """The format that suits a purpose.
+
+    Raises:
+        UnknownName: for a purpose we know nothing of.
+    """
+    if purpose not in PURPOSES:
+        raise UnknownName("purpose", purpose, PURPOSES)
+    return PURPOSES[purpose][int(has_alpha)]
+
+
+def fitted_size(size: Size, step: Size, fit: Fit) -> Size:
+    """The nearest size whose sides are multiples of `step`: larger for pad, smaller for crop."""
+    if fit == "refuse":
+        return size
+    if fit == "pad":
+        return Size(*(-(-side // of) * of for side, of in zip(size, step, strict=True)))
+    return Size(*(max(of, side // of * of) for side, of in zip(size, step, strict=True)))
+
+
+def fitted(image: Image | Rgba, size: Size) -> Image | Rgba:
+    """The middle of an image at another size; black and transparent where there is more of it."""
+    if Size.of(image) == size:
+        return image
+    made = np.zeros((size.height, size.width, image.shape[2]), np.uint8)
+    across, down = (min(a, b) for a, b in zip(Size.of(image), size, strict=True))
+    x, y = (image.shape[1] - across) // 2, (image.shape[0] - down) // 2
+    left, top = (size.width - across) // 2, (size.height - down) // 2
+    made[top : top + down, left : left + across] = image[y : y + down, x : x + across]
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One file to make of a clip."""
+
+    path: Path
+    exporter: Exporter
+    fit: Fit = "refuse"  # what becomes of a size that the format cannot hold
+
+    def size(self, size: Size) -> Size:
+        """The size of its frames, for frames of a size."""
+        return fitted_size(size, self.exporter.step, self.fit)
+
+
+@contextmanager
+def delivering(
+    deliveries: Sequence[Delivery], size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None = None
+) -> Iterator[Write]:
+    """Several files from one pass over the frames; each takes its name when all frames are through.
+
+    Whatever a format refuses is told before the first file is begun.
+
+    Args:
+        deliveries: what to make.
+        size: of the frames, pixels.
+        fps: frames per second.
+        text: kept in the files that hold texts.
+        sound: goes into the files that hold sound.
+
+    Yields:
+        A function that takes each frame, in order: H x W x 3, or H x W x 4 with opacity.
+
+    Raises:
+        MediaError: as `Exporter.check` and `Exporter.open`.
+    """
+    for delivery in deliveries:
+        try:
+            delivery.exporter.check(delivery.size(size), fps)
+        except MediaError as fault:
+            raise MediaError(fault.what, where=fault.where or str(delivery.path), way_out=fault.way_out) from fault
+    with ExitStack() as stack:
+        writers = [
+            (delivery.size(size), stack.enter_context(_opened(delivery, size, fps, text, sound)))
+            for delivery in deliveries
+        ]
+
+        def write(image: Image | Rgba) -> None:
+            for wanted, writer in writers:
+                writer(fitted(image, wanted))
+
+        yield write
+
+
+def _opened(
+    delivery: Delivery, size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None
+) -> AbstractContextManager[Write]:
+    track = sound if delivery.exporter.keeps_sound else None
+    return delivery.exporter.open(delivery.path, delivery.size(size), fps, text, track)
