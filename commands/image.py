@@ -29,6 +29,7 @@ def command(
     sampler: Annotated[str, Option(help='As people write it: "DPM++ 2M Karras".')] = "",
     schedule: Annotated[str, Option(help="Noise schedule; else the sampler's own.")] = "",
     model: Annotated[str, Option(help="A name, a path, a hub id.")] = "",
+    preset: Annotated[str, Option(help="Recipe of a few-step model: lcm, turbo, lightning-4 ...")] = "",
     count: Annotated[str, Option(help="Batches.")] = "",
     batch_size: Annotated[str, Option(help="Pictures in a batch.")] = "",
     style: Annotated[list[str] | None, Option(help="A style by name; may be given many times.")] = None,
@@ -115,7 +116,8 @@ def _asked(given: dict[str, Any]) -> "Asked":
 def _changes(given: dict[str, Any]) -> list[tuple[str, str]]:
     """The options that are settings, as (name, value); those that make a part of the order come first."""
     hires = given["hires"]
-    changes = [("hires_size" if "x" in hires.lower() else "hires_scale", hires)] if hires else []
+    changes = _recipe(given["preset"]) if given["preset"] else []
+    changes += [("hires_size" if "x" in hires.lower() else "hires_scale", hires)] if hires else []
     changes += [("hires_upscaler", given["upscaler"])] if given["upscaler"] else []
     changes += [(name, given[name]) for name in SAME_NAME if given[name]]
     changes += [("denoise", given["denoise"])] if given["denoise"] else []
@@ -129,6 +131,19 @@ def _changes(given: dict[str, Any]) -> list[tuple[str, str]]:
         name, equals, value = text.partition("=")
         changes.append((name.strip(), value if equals else ""))
     return changes
+
+
+def _recipe(name: str) -> list[tuple[str, str]]:
+    """What a preset sets; raises UnknownName if there is none."""
+    from diffusion.sampling.presets import preset
+
+    found = preset(name)
+    return [
+        ("sampler", found.sampler),
+        ("schedule", found.schedule),
+        ("steps", str(found.steps)),
+        ("cfg", str(found.cfg)),
+    ]
 
 
 def _matrix_rules(given: dict[str, Any]) -> Any:

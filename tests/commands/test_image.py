@@ -52,6 +52,13 @@ def test_a_picture_says_how_it_was_made_and_is_made_again_from_that(here):
     assert parsed(infotext_in(here / "c.webp")).fields["Seed"] == "6"
 
 
+def test_a_preset_sets_what_is_not_given(here):
+    assert run("a", *SMALL, "--preset", "lcm", "--steps", 4, "-o", "a.png") == 0
+    fields = parsed(infotext_in(here / "a.png")).fields
+    assert (fields["Sampler"], fields["Steps"], fields["CFG scale"]) == ("LCM", "4", "1.5")
+    assert run("a", *SMALL, "--preset", "lcd", "-o", "b.png") == 2
+
+
 def test_a_drawn_seed_is_told_and_repeats_the_picture(here, capsys):
     assert run("a", *SMALL, "-o", "a.png", "--json") == 0
     told = json.loads(capsys.readouterr().out)["pictures"][0]
