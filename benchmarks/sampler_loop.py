@@ -156,7 +156,7 @@ def main() -> None:
     for case in cases:
         compared(case, runs)
     if "--large" in arguments:
-        compared(Case("SD 1.5 sizes 128x128, batch 1", large_model(), Size(128, 128), 8, 1), runs)
+        compared(Case("SD 1.5 sizes 64x64, batch 1", large_model(), Size(64, 64), 8, 1), runs)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Models in a diffusers folder: one subfolder for each network, settings beside the weights."""
 
+import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +15,8 @@ from diffusion.models.parts import ModelParts, read_settings
 from diffusion.models.signal import signal_shares
 from diffusion.models.weights_file import open_weights
 
+PIPELINE = re.compile(r"(StableDiffusion(XL)?(Img2Img|Inpaint)?|LatentConsistencyModel(Img2Img)?)Pipeline")
+
 
 def load_folder(folder: Path, dtype: torch.dtype, vae_dtype: torch.dtype) -> ModelParts:
     """The parts of a model stored in the layout of diffusers.
@@ -23,8 +26,10 @@ def load_folder(folder: Path, dtype: torch.dtype, vae_dtype: torch.dtype) -> Mod
     """
     scheduler = read_settings(folder / "scheduler" / "scheduler_config.json")
     unet = _settings(folder / "unet")
-    family = _family(read_settings(folder / "model_index.json"), unet)
-    tails = ("", "_2") if family == "sdxl" else ("",)
+    index = read_settings(folder / "model_index.json")
+    family = _family(index, unet)
+    is_refiner = family == "sdxl" and index.get("text_encoder") == [None, None]
+    tails = ("_2",) if is_refiner else ("", "_2") if family == "sdxl" else ("",)
     return ModelParts(
         family=family,
         unet=made_unet(unet, _tensors(folder / "unet"), dtype),
@@ -55,14 +60,14 @@ def _family(index: dict[str, Any], unet: dict[str, Any]) -> Family:
         WeightsError: for a pipeline of another kind.
     """
     name = str(index.get("_class_name"))
-    if not name.startswith(("StableDiffusionPipeline", "StableDiffusionXLPipeline", "LatentConsistencyModelPipeline")):
+    if not PIPELINE.fullmatch(name):
         raise WeightsError(
-            f"holds a {name}", way_out="Give a folder of Stable Diffusion 1.x, 2.x or XL for text to image"
+            f"holds a {name}",
+            way_out="Give a folder of Stable Diffusion 1.x, 2.x or XL for text to image or inpainting",
         )
-    if unet.get("in_channels") != unet.get("out_channels"):
-        raise WeightsError(
-            f"holds a UNet with {unet.get('in_channels')} channels in and {unet.get('out_channels')} out"
-        )
+    seen, given = unet.get("in_channels"), unet.get("out_channels")
+    if seen != given and not (isinstance(given, int) and seen == 2 * given + 1):
+        raise WeightsError(f"holds a UNet with {seen} channels in and {given} out")
     if unet.get("addition_embed_type") == "text_time":
         return "sdxl"
     return "sd2" if unet.get("use_linear_projection") else "sd1"

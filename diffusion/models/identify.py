@@ -8,8 +8,10 @@ from diffusion.models.loaded import Family, Prediction
 from diffusion.models.weights_file import Shapes
 
 UNET = "model.diffusion_model."
+REFINER = "conditioner.embedders.0.model."  # the one text encoder of an SDXL refiner
 TEXT_ENCODERS: tuple[tuple[Family, tuple[str, ...]], ...] = (
     ("sdxl", ("conditioner.embedders.0.transformer.", "conditioner.embedders.1.model.")),
+    ("sdxl", (REFINER,)),
     ("sd2", ("cond_stage_model.model.",)),
     ("sd1", ("cond_stage_model.transformer.",)),
 )
@@ -27,7 +29,6 @@ OTHER_KINDS = (  # (part of a tensor's name, what the file is); the first that f
     ("clip_g", "a textual inversion"),
     ("double_blocks.", "a Flux model"),
     ("joint_blocks.", "a Stable Diffusion 3 model"),
-    ("conditioner.embedders.0.model.", "an SDXL refiner"),
     (UNET, "a UNet without its text encoder"),
     ("cond_stage_model.", "a text encoder without its UNet"),
     ("first_stage_model.", "an autoencoder (VAE)"),
@@ -35,7 +36,7 @@ OTHER_KINDS = (  # (part of a tensor's name, what the file is); the first that f
     ("down_blocks.", "one network of a diffusers folder"),
     ("text_model.", "a text encoder"),
 )
-OTHER_INPUTS = {5: "a depth-to-image model", 8: "an InstructPix2Pix model", 9: "an inpainting model"}
+OTHER_INPUTS = {5: "a depth-to-image model", 8: "an InstructPix2Pix model"}
 WAY_OUT = "Give a checkpoint of Stable Diffusion 1.x, 2.x or XL that holds UNet, text encoder and autoencoder"
 
 
@@ -46,6 +47,8 @@ class Identified:
     family: Family
     prediction: Prediction | None  # None where only a run of the UNet tells (SD 2)
     has_zero_terminal: bool = False  # whether it was trained with no signal at the last timestep
+    is_refiner: bool = False  # SDXL: made to draw the end, with the second text encoder alone
+    channels: int = 4  # that the UNet sees: those of the latent, or 9 for inpainting (with mask and masked picture)
 
 
 def identify(shapes: Shapes, metadata: Mapping[str, str]) -> Identified:
@@ -56,13 +59,18 @@ def identify(shapes: Shapes, metadata: Mapping[str, str]) -> Identified:
         metadata: of the safetensors header, or empty.
 
     Raises:
-        WeightsError: for anything but SD 1.x, 2.x or XL for text to image, saying what it is.
+        WeightsError: for anything but SD 1.x, 2.x or XL for text to image or inpainting, saying what it is.
     """
     family = _family(shapes)
     if family is None or not any(key.startswith(UNET) for key in shapes):
         raise WeightsError(f"holds {_other_kind(shapes)}", way_out=WAY_OUT)
-    _check_inputs(shapes)
-    return Identified(family, _prediction(family, shapes, metadata), "ztsnr" in shapes)
+    return Identified(
+        family,
+        _prediction(family, shapes, metadata),
+        has_zero_terminal="ztsnr" in shapes,
+        is_refiner=any(key.startswith(REFINER) for key in shapes),
+        channels=_channels(shapes),
+    )
 
 
 def _family(shapes: Shapes) -> Family | None:
@@ -82,14 +90,19 @@ def _other_kind(shapes: Shapes) -> str:
     return f"{len(shapes)} tensors of an unknown kind ({names})" if shapes else "no tensors"
 
 
-def _check_inputs(shapes: Shapes) -> None:
-    """Raises WeightsError for a UNet that wants to see more than the noisy latent."""
+def _channels(shapes: Shapes) -> int:
+    """How many channels the UNet sees.
+
+    Raises:
+        WeightsError: if it wants to see more than the noisy latent, or this, a mask and a masked picture.
+    """
     first, last = shapes.get(f"{UNET}input_blocks.0.0.weight"), shapes.get(f"{UNET}out.2.weight")
     if first is None or last is None or len(first) != 4 or len(last) != 4:
         raise WeightsError("holds a UNet without its first or last layer", way_out=WAY_OUT)
-    if first[1] != last[0]:
+    if first[1] not in (last[0], 2 * last[0] + 1):
         kind = OTHER_INPUTS.get(first[1], "a UNet")
         raise WeightsError(f"holds {kind} ({first[1]} channels in, {last[0]} out)", way_out=WAY_OUT)
+    return first[1]
 
 
 def _prediction(family: Family, shapes: Shapes, metadata: Mapping[str, str]) -> Prediction | None:

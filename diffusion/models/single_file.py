@@ -1,6 +1,6 @@
 """Models in one file in the original naming of Stable Diffusion; needs nothing but the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from core.errors import WeightsError
-from diffusion.models.identify import UNET, identify
+from diffusion.models.identify import REFINER, UNET, identify
 from diffusion.models.loaded import Family, Prediction, TextPart
 from diffusion.models.networks import Tensors, made_autoencoder, made_text_encoder, made_unet
 from diffusion.models.parts import ModelParts, read_settings
@@ -35,7 +35,8 @@ def load_single_file(path: Path, dtype: torch.dtype, vae_dtype: torch.dtype, *, 
     found = identify(file.shapes, file.metadata)
     home = configs / found.family
     tensors = file.read(key for key in file.shapes if not key.startswith(("model_ema.", "loss.")))
-    unet = _unet(home, tensors, dtype)
+    settings = read_settings(home / ("unet_refiner" if found.is_refiner else "unet") / "config.json")
+    unet = _unet({**settings, "in_channels": found.channels}, tensors, dtype)
     prediction = found.prediction or probed_prediction(unet)
     if found.family == "sd2" and prediction == "epsilon":
         unet.register_to_config(sample_size=SMALLER_SD2)
@@ -44,7 +45,9 @@ def load_single_file(path: Path, dtype: torch.dtype, vae_dtype: torch.dtype, *, 
         family=found.family,
         unet=unet,
         vae=_autoencoder(home, tensors, vae_dtype),
-        text=_text_parts(found.family, home, tensors, dtype),
+        text=(_open_clip_xl(home, REFINER, tensors, dtype),)
+        if found.is_refiner
+        else _text_parts(found.family, home, tensors, dtype),
         signal_shares=signal_shares({**scheduler, "rescale_betas_zero_snr": found.has_zero_terminal}),
         prediction=prediction,
     )
@@ -60,14 +63,13 @@ def probed_prediction(unet: Any) -> Prediction:
     dtype, width = unet.dtype, unet.config.cross_attention_dim
     grey = torch.full((1, unet.config.in_channels, 8, 8), 0.5, dtype=dtype)
     output = unet(grey, PROBE_TIMESTEP, torch.full((1, 2, width), 0.5, dtype=dtype)).sample
-    return "v_prediction" if (output - grey).float().mean().item() < -1 else "epsilon"
+    return "v_prediction" if (output - grey[:, : output.shape[1]]).float().mean().item() < -1 else "epsilon"
 
 
-def _unet(home: Path, tensors: Tensors, dtype: torch.dtype) -> Any:
+def _unet(settings: Mapping[str, Any], tensors: Tensors, dtype: torch.dtype) -> Any:
     """The UNet of a checkpoint."""
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
-    settings = read_settings(home / "unet" / "config.json")
     return made_unet(settings, _renamed(convert_ldm_unet_checkpoint, _under(UNET, tensors), config=settings), dtype)
 
 
@@ -92,12 +94,13 @@ def _text_parts(family: Family, home: Path, tensors: Tensors, dtype: torch.dtype
         return (_open_clip(first, "cond_stage_model.model.", tensors, dtype),)
     return (
         replace(_clip(first, "conditioner.embedders.0.transformer.", tensors, dtype), penultimate=True),
-        replace(
-            _open_clip(home / "text_encoder_2", "conditioner.embedders.1.model.", tensors, dtype),
-            penultimate=True,
-            projected=True,
-        ),
+        _open_clip_xl(home, "conditioner.embedders.1.model.", tensors, dtype),
     )
+
+
+def _open_clip_xl(home: Path, prefix: str, tensors: Tensors, dtype: torch.dtype) -> TextPart:
+    """SDXL's second text encoder, which is a refiner's only one."""
+    return replace(_open_clip(home / "text_encoder_2", prefix, tensors, dtype), penultimate=True, projected=True)
 
 
 def _clip(home: Path, prefix: str, tensors: Tensors, dtype: torch.dtype) -> TextPart:

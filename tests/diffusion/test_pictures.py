@@ -12,7 +12,7 @@ from diffusion.models.load import load_model
 from diffusion.pictures import Studio
 from diffusion.request import DrawingRules, Hires, ImageRequest, Inpaint, Refiner, Sampling
 from diffusion.sampling.names import SAMPLERS
-from tests.diffusion.models.toy import toy_pipeline, toy_unet
+from tests.diffusion.models.toy import toy_pipeline, toy_refiner, toy_unet
 
 POOL = ModelPool()
 CELL = 16  # pixels of mini's latent cells
@@ -232,6 +232,21 @@ def test_a_refiner_with_the_same_weights_changes_nothing(toys):
     one = request((16, 16), sampler="DPM++ 2M", prompt="[cat:dog:0.6] park", sampling={"steps": 8})
     plain, refined = drawn(model, one, replace(one, refiner=Refiner("same", 0.4)), load=lambda _: model)
     assert np.array_equal(plain, refined)
+
+
+def test_an_sdxl_refiner_is_told_sizes_and_a_score(tmp_path):
+    toy_pipeline("sdxl").save_pretrained(tmp_path / "base")
+    toy_refiner().save_pretrained(tmp_path / "refiner")
+    models = {name: load_model(str(tmp_path / name), POOL) for name in ("base", "refiner")}
+    told = []
+    models["refiner"].unet.register_forward_pre_hook(
+        lambda _m, _inputs, named: told.append(named["added_cond_kwargs"]["time_ids"].tolist()), with_kwargs=True
+    )
+    (picture,) = drawn(
+        models["base"], request((16, 18), refiner=Refiner("refiner", 0.5)), load=lambda name: models[name]
+    )
+    assert np.isfinite(picture).all()
+    assert told[0] == [[18, 16, 0, 0, 6.0], [18, 16, 0, 0, 2.5]]
 
 
 def test_a_refiner_of_other_latents_is_refused(toys, mini):

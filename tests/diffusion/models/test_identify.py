@@ -32,6 +32,12 @@ def test_families_and_predictions(shapes, metadata, found):
     assert identify(shapes, metadata) == found
 
 
+def test_refiners_and_inpainting_checkpoints_are_told():
+    refiner = {**UNET, "conditioner.embedders.0.model.ln_final.bias": (1280,)}
+    assert identify(refiner, {}) == Identified("sdxl", "epsilon", is_refiner=True)
+    assert identify(with_inputs(9), {}) == Identified("sd1", "epsilon", channels=9)
+
+
 def with_inputs(channels):
     return {**SD1, "model.diffusion_model.input_blocks.0.0.weight": (320, channels, 3, 3)}
 
@@ -50,10 +56,9 @@ def with_inputs(channels):
         ({"down_blocks.0.motion_modules.0.norm.bias": (4,)}, "a motion module"),
         ({"model.diffusion_model.double_blocks.0.img_attn.proj.bias": (4,)}, "a Flux model"),
         ({"model.diffusion_model.joint_blocks.0.x.bias": (4,)}, "a Stable Diffusion 3 model"),
-        ({**UNET, "conditioner.embedders.0.model.ln_final.bias": (1280,)}, "an SDXL refiner"),
         (UNET, "a UNet without its text encoder"),
         ({"cond_stage_model.transformer.text_model.final_layer_norm.bias": (768,)}, "a text encoder without its UNet"),
-        (with_inputs(9), r"an inpainting model \(9 channels in, 4 out\)"),
+        (with_inputs(5), r"a depth-to-image model \(5 channels in, 4 out\)"),
         (with_inputs(8), "an InstructPix2Pix model"),
         ({"something": (3,), "else": ()}, "2 tensors of an unknown kind"),
     ],

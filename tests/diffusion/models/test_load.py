@@ -10,8 +10,9 @@ from core.devices import ModelPool
 from core.errors import WeightsError
 from diffusion.models.folder import load_folder
 from diffusion.models.load import load_model
-from diffusion.models.single_file import load_single_file
-from tests.diffusion.models.toy import FAMILIES, original_state, save_configs, toy_pipeline
+from diffusion.models.networks import made_unet
+from diffusion.models.single_file import CONFIGS, load_single_file
+from tests.diffusion.models.toy import FAMILIES, original_state, save_configs, toy_pipeline, toy_refiner, toy_unet
 
 FULL = torch.float32
 
@@ -53,6 +54,30 @@ def test_single_file_is_bit_exact_to_the_folder(home, name):
     assert torch.equal(folder.signal_shares, file.signal_shares)
     facts = [[(part.penultimate, part.projected) for part in parts.text] for parts in (folder, file)]
     assert facts[0] == facts[1]
+
+
+def test_a_refiner_loads_from_folder_and_file(home, tmp_path):
+    refiner = toy_refiner()
+    refiner.save_pretrained(tmp_path / "refiner")
+    save_file({k: t.clone() for k, t in original_state(refiner, "refiner").items()}, tmp_path / "refiner.safetensors")
+    configs = shutil.copytree(home / "configs", tmp_path / "configs")
+    refiner.unet.save_config(configs / "sdxl" / "unet_refiner")
+    folder = load_folder(tmp_path / "refiner", FULL, FULL)
+    file = load_single_file(tmp_path / "refiner.safetensors", FULL, FULL, configs=configs)
+    assert folder.family == file.family == "sdxl"
+    assert same(tensors(folder), tensors(file))
+    assert [[part.projected for part in parts.text] for parts in (folder, file)] == [[True], [True]]
+
+
+def test_an_inpainting_checkpoint_loads_from_folder_and_file(home, tmp_path):
+    pipeline = toy_pipeline("sd1")
+    pipeline.unet = toy_unet("sd1", in_channels=9)
+    pipeline.save_pretrained(tmp_path / "inpaint")
+    save_file({k: t.clone() for k, t in original_state(pipeline, "sd1").items()}, tmp_path / "inpaint.safetensors")
+    folder = load_folder(tmp_path / "inpaint", FULL, FULL)
+    file = load_single_file(tmp_path / "inpaint.safetensors", FULL, FULL, configs=home / "configs")
+    assert same(tensors(folder), tensors(file))
+    assert file.unet.config.in_channels == 9
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -139,7 +164,7 @@ def test_identity_changes_with_weights_and_with_settings(home, tmp_path):
         ("model.diffusion_model.middle_block.0.in_layers.2.weight", lambda t: t[:3], "another shape"),
         ("cond_stage_model.transformer.text_model.final_layer_norm.bias", None, "the text encoder lacks"),
         ("model.diffusion_model.out.2.weight", None, "without its first or last layer"),
-        ("model.diffusion_model.input_blocks.0.0.weight", lambda t: torch.zeros(16, 9, 3, 3), "inpainting"),
+        ("model.diffusion_model.input_blocks.0.0.weight", lambda t: torch.zeros(16, 8, 3, 3), "InstructPix2Pix"),
     ],
 )
 def test_damaged_weights_are_refused_naming_the_network(home, tmp_path, key, change, told):
@@ -180,15 +205,18 @@ def test_a_message_names_the_file(tmp_path):
 
 
 def test_shipped_settings_are_those_of_the_public_models():
-    from diffusion.models.networks import made_unet
-    from diffusion.models.single_file import CONFIGS
-
     sizes = {"sd1": (320, 768), "sd2": (320, 1024), "sdxl": (320, 2048)}
     for family, (width, context) in sizes.items():
         settings = json.loads((CONFIGS / family / "unet" / "config.json").read_text())
         with pytest.raises(WeightsError, match=rf"the UNet lacks {UNET_TENSORS[family]} tensors"):
             made_unet(settings, {}, FULL)
         assert (settings["block_out_channels"][0], settings["cross_attention_dim"]) == (width, context)
+
+
+def test_the_shipped_settings_of_the_refiner_are_those_of_the_public_one():
+    settings = json.loads((CONFIGS / "sdxl" / "unet_refiner" / "config.json").read_text())
+    with pytest.raises(WeightsError, match="the UNet lacks 1220 tensors"):
+        made_unet(settings, {}, FULL)
 
 
 UNET_TENSORS = {"sd1": 686, "sd2": 686, "sdxl": 1680}  # of the public checkpoints

@@ -8,6 +8,7 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     StableDiffusionPipeline,
+    StableDiffusionXLImg2ImgPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
@@ -19,6 +20,22 @@ FAMILIES = ("sd1", "sd2", "sdxl")
 LAYERS = 1  # resnets in a block of the toy UNet and autoencoder
 BLOCKS = 2
 WIDTH = 16  # of text encoders
+
+
+def toy_refiner():
+    """An SDXL refiner, whose UNet is told one number less and whose only text encoder is the second."""
+    torch.manual_seed(77)
+    pipeline = toy_pipeline("sdxl")
+    return StableDiffusionXLImg2ImgPipeline(
+        vae=pipeline.vae,
+        text_encoder=None,
+        text_encoder_2=pipeline.text_encoder_2,
+        tokenizer=None,
+        tokenizer_2=pipeline.tokenizer_2,
+        unet=toy_unet("sdxl", told=5, cross_attention_dim=WIDTH),
+        scheduler=pipeline.scheduler,
+        requires_aesthetics_score=True,
+    )
 
 
 def toy_pipeline(family: str, prediction: str = "epsilon"):
@@ -49,26 +66,27 @@ def toy_pipeline(family: str, prediction: str = "epsilon"):
     return StableDiffusionPipeline(**parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
 
 
-def toy_unet(family: str) -> UNet2DConditionModel:
+def toy_unet(family: str, *, told: int = 6, **changes) -> UNet2DConditionModel:
     down, up = ("DownBlock2D", "CrossAttnDownBlock2D"), ("CrossAttnUpBlock2D", "UpBlock2D")
     xl = {
         "addition_embed_type": "text_time",
         "addition_time_embed_dim": 8,
-        "projection_class_embeddings_input_dim": 6 * 8 + WIDTH,
+        "projection_class_embeddings_input_dim": told * 8 + WIDTH,
         "transformer_layers_per_block": [1, 2],
     }
-    return UNet2DConditionModel(
-        sample_size=8,
-        block_out_channels=(16, 32),
-        layers_per_block=LAYERS,
-        down_block_types=down if family == "sdxl" else ("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=up if family == "sdxl" else ("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=2 * WIDTH if family == "sdxl" else WIDTH,
-        attention_head_dim=4,
-        norm_num_groups=4,
-        use_linear_projection=family != "sd1",
+    settings = {
+        "sample_size": 8,
+        "block_out_channels": (16, 32),
+        "layers_per_block": LAYERS,
+        "down_block_types": down if family == "sdxl" else ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": up if family == "sdxl" else ("UpBlock2D", "CrossAttnUpBlock2D"),
+        "cross_attention_dim": 2 * WIDTH if family == "sdxl" else WIDTH,
+        "attention_head_dim": 4,
+        "norm_num_groups": 4,
+        "use_linear_projection": family != "sd1",
         **(xl if family == "sdxl" else {}),
-    ).eval()
+    }
+    return UNet2DConditionModel(**(settings | changes)).eval()
 
 
 def toy_vae() -> AutoencoderKL:
@@ -116,11 +134,14 @@ def original_state(pipeline, family: str) -> dict[str, torch.Tensor]:
     unet, vae = pipeline.unet.state_dict(), pipeline.vae.state_dict()
     state = {f"model.diffusion_model.{unet_name(key, unet)}": tensor for key, tensor in unet.items()}
     state |= {f"first_stage_model.{vae_name(key)}": vae_tensor(key, tensor) for key, tensor in vae.items()}
-    clip = {f"text_model.{k.removeprefix('text_model.')}": v for k, v in pipeline.text_encoder.state_dict().items()}
+    first = {} if pipeline.text_encoder is None else pipeline.text_encoder.state_dict()
+    clip = {f"text_model.{k.removeprefix('text_model.')}": v for k, v in first.items()}
     if family == "sd1":
         return state | {f"cond_stage_model.transformer.{k}": v for k, v in clip.items()}
     if family == "sd2":
         return state | dict(open_clip(clip, "cond_stage_model.model.", spare_layer=True))
+    if family == "refiner":
+        return state | dict(open_clip(pipeline.text_encoder_2.state_dict(), "conditioner.embedders.0.model."))
     state |= {f"conditioner.embedders.0.transformer.{k}": v for k, v in clip.items()}
     return state | dict(open_clip(pipeline.text_encoder_2.state_dict(), "conditioner.embedders.1.model."))
 
