@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from diffusion.request import PromptMix
 
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")]
+Snap = Annotated[
+    Path | None,
+    typer.Option("--snap", metavar="FILE.json", help="Write the project with every period changed to one that loops."),
+]
 Plot = Annotated[
     Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw all moving schedules and the prompts.")
 ]
@@ -27,6 +31,7 @@ def command(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     plot: Plot = None,
+    snap: Snap = None,
     frames: Frames = "",
     generator: Generator = "",
     model: Model = "",
@@ -43,6 +48,9 @@ def command(
         from commands.plotting import write_plot
 
         write_plot(job, plot)
+    if snap is not None:
+        _snap(job, snap)
+        return
     if as_json:
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         say(json.dumps({"summary": summary(job), "frames": rows}, indent=1, ensure_ascii=False))
@@ -84,7 +92,8 @@ def summary(job: "RenderJob") -> dict[str, Any]:
     constant = {
         name: float(values[0]) for name, values in job.timeline.columns().items() if values.min() == values.max()
     }
-    return {
+    loop = {"loop_frames": project.frames, "loop_open": _loop_lines(job)} if project.loop else {}
+    return loop | {
         "name": project.name,
         "size": list(project.size),
         "fps": str(project.fps),
@@ -95,6 +104,33 @@ def summary(job: "RenderJob") -> dict[str, Any]:
         "to_make": last - min(job.reusable(), last),
         "constant": constant,
     }
+
+
+def _snap(job: "RenderJob", path: Path) -> None:
+    """Writes the project with its periods changed, and tells what changed."""
+    from animator.hearing import series_of
+    from animator.lint import with_periods_snapped
+    from animator.project import save
+    from animator.serialize import relocated, to_json
+
+    project = with_periods_snapped(job.project, series_of(job.project, job.source))
+    before, after = to_json(job.project), to_json(project)
+    for section in ("camera", "sampling", "coherence", "seeds"):
+        for name, value in after[section].items():
+            if value != before[section][name]:
+                say(f"{section}.{name}: {before[section][name]}  ->  {value}")
+    save(relocated(project, job.source, path.resolve().parent), path)
+    say(f"written: {path}")
+
+
+def _loop_lines(job: "RenderJob") -> list[str]:
+    """What keeps a project's loop from closing; nothing for one that is no loop."""
+    if job.project.loop is None or job.project.loop.method == "pingpong":
+        return []
+    from animator.hearing import series_of
+    from animator.lint import lint
+
+    return list(lint(job.project, series_of(job.project, job.source)).lines())
 
 
 def _print(columns: dict[str, list[Any]], facts: dict[str, Any]) -> None:
@@ -115,3 +151,8 @@ def _print(columns: dict[str, list[Any]], facts: dict[str, Any]) -> None:
     say(f"\n{facts['name']}: {facts['size'][0]}x{facts['size'][1]}, {facts['frames']} frames at {facts['fps']} fps")
     kept, to_make = f"{facts['kept']} frames kept from before", f"{facts['to_make']} to make"
     say(f"{facts['generated']} pictures to generate (*), {kept}, {to_make}")
+    if "loop_frames" in facts:
+        say(
+            f"a loop of {facts['loop_frames']} frames" + (", open in:" if facts["loop_open"] else ", everything closes")
+        )
+        say("\n".join(f"  {line}" for line in facts["loop_open"]))

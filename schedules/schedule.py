@@ -135,6 +135,17 @@ def computed_frame(formula: Piece, scope: Scope, budget: Budget) -> int:
     return int(expression.over(np.zeros(1, np.int64), scope)[0])
 
 
+def continued(text: str, scope: Scope, further: int) -> Values:
+    """A schedule's values over the clip and some frames further, float64[frames + further].
+
+    What holds at the end of the clip runs on: keys behind the end are as far away as ever.
+
+    Raises:
+        ScheduleError: if it is no schedule, or a value is not finite.
+    """
+    return _sampled(_keys(text, scope), scope, scope.frames + further)
+
+
 class _Key(NamedTuple):
     """What a schedule does from one key to the next."""
 
@@ -180,16 +191,17 @@ def _easing(name: Piece | None, default: Easing) -> Easing:
     return EASINGS[name.text]
 
 
-def _sampled(keys: Mapping[int, _Key], scope: Scope) -> Values:
-    """The value at every frame of the clip, from keys in ascending order."""
+def _sampled(keys: Mapping[int, _Key], scope: Scope, end: int | None = None) -> Values:
+    """The value at every frame of the clip, or up to `end`, from keys in ascending order."""
+    end = scope.frames if end is None else end
     starts = [frame for frame in keys if frame < scope.frames] or [min(keys)]
     ramps = [key.value for key in keys.values() if key.easing is linear and isinstance(key.value, float)]
     if len(ramps) == len(keys):
-        return np.interp(np.arange(scope.frames), starts, ramps[: len(starts)])
-    values = np.empty(scope.frames)
+        return np.interp(np.arange(end), starts, ramps[: len(starts)])
+    values = np.empty(end)
     if starts[0] > 0:
         values[: starts[0]] = keys[starts[0]].over(np.array([starts[0]]), scope)
-    for start, stop in pairwise([*starts, scope.frames]):
+    for start, stop in pairwise([*starts, end]):
         frames = np.arange(max(start, 0), stop)
         key = keys[start]
         values[frames] = key.over(frames, scope)
