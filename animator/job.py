@@ -28,7 +28,7 @@ from core.devices import ModelPool
 from core.errors import UserError
 from core.image import Image
 from core.seeds import SEED_RANGE
-from interpolation.loops import morphing
+from interpolation.loops import eased, morphing
 from media.atomic import replacing
 from media.exporters import Exporter
 from media.read import read_image
@@ -113,6 +113,8 @@ class RenderJob:
         if self.project.loop and self.project.loop.method == "fade":
             return faded
         morph = morphing(SIGHT.flow, SIGHT.warped)
+        if self.project.loop and self.project.loop.method == "flow-fade":
+            morph = eased(morph)
         return lambda one, other, share: morph(one, other, (share,))[0]
 
     def _frame(self, index: int) -> Image:

@@ -111,14 +111,14 @@ def closed(part: "Part", method: Method, over: int) -> "Iterator[Image]":
         MediaError: if the clip is too short.
     """
     from animator.report import SIGHT
-    from interpolation.loops import bridged, dissolved, faded, morphing, pingpong
+    from interpolation.loops import bridged, dissolved, eased, faded, morphing, pingpong
 
     morph = morphing(SIGHT.flow, SIGHT.warped)
     match method:
         case "fade":
             return faded(part, over, dissolved)
         case "flow-fade":
-            return faded(part, over, morph)
+            return faded(part, over, eased(morph))
         case "gap":
             return bridged(part, over, morph)
         case "pingpong":

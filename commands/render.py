@@ -1,5 +1,6 @@
 """`render`: project files to frames and videos."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -147,3 +148,16 @@ def _render(job: "RenderJob") -> None:
     say(f"{job.project.name}: {total} frames{kept}, {seconds:.1f} s")
     for output in job.outputs():
         say(f"  {output.kind:14} {output.path}")
+        if output.kind == "figures" and job.project.loop and job.span is None:
+            say(f"  {'as a loop':14} {_judged(output.path)}")
+
+
+def _judged(path: Path) -> str:
+    """The verdict of a report, with the figures that decide."""
+    report = json.loads(path.read_text(encoding="utf-8"))
+    figures = (
+        f"{name} {figure['value']:.2f}"
+        for name, figure in report["figures"].items()
+        if "seam" in name and figure["value"] is not None
+    )
+    return f"{report['loops']} ({', '.join(figures)})"

@@ -123,6 +123,11 @@ def morphing(flow: Callable[[Image, Image], FlowField], warped: Callable[[Image,
     return between
 
 
+def eased(between: Between) -> Between:
+    """The same on a way that begins and ends slowly, so that motion has no corner where a fade begins."""
+    return lambda one, other, times: between(one, other, [time * time * (3 - 2 * time) for time in times])
+
+
 class Loop(NamedTuple):
     """Where a clip meets itself."""
 

@@ -22,3 +22,10 @@ def test_snap_writes_a_project_that_closes(tmp_path, capsys):
     assert load(tmp_path / "snapped.json").project.camera["x"] == "0:(0.01*sin(2*pi*t/12))"
     assert run("plan", tmp_path / "snapped.json", "-o", tmp_path) == 0
     assert "everything closes" in capsys.readouterr().out
+
+
+def test_a_rendered_loop_is_judged(tmp_path, capsys):
+    path = written(tmp_path / "round.json", ROUND)
+    assert run("render", path, "-o", tmp_path) == 0
+    shown = capsys.readouterr().out
+    assert "as a loop" in shown and "seam ratio" in shown and "velocity seam" in shown
