@@ -6,7 +6,21 @@ from collections.abc import Callable
 
 import typer
 
-from commands import convert, doctor, export, image, listing, loop, metrics, plan, preview, prompt, render, schema
+from commands import (
+    convert,
+    doctor,
+    export,
+    image,
+    listing,
+    loop,
+    metrics,
+    models,
+    plan,
+    preview,
+    prompt,
+    render,
+    schema,
+)
 from commands.terminal import run_and_exit
 
 app = typer.Typer(
@@ -32,13 +46,14 @@ COMMANDS: dict[str, Callable[..., object]] = {
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(models.app, name="models")
 
 
 def main() -> None:
     """Runs the command in sys.argv; `render` when the first argument is a project file."""
     gc.set_threshold(200_000)  # our values are frozen and make no cycles; looking for them slowed plans by a tenth
     arguments = sys.argv[1:]
-    if arguments and arguments[0] not in COMMANDS and not arguments[0].startswith("-"):
+    if arguments and arguments[0] not in (*COMMANDS, "models") and not arguments[0].startswith("-"):
         arguments.insert(0, "render")
     run_and_exit(lambda: app(arguments, standalone_mode=False))
 
