@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from animator.project import Export, Project
@@ -13,6 +14,7 @@ from core.errors import MediaError
 from media import exporters
 from media.exporters import Exporter
 from media.sheet import contact_sheet
+from media.sound import Soundtrack
 from media.stills import write_png16
 from motion.depth import DepthEstimator, saved
 from schedules.prompts import Prompts
@@ -40,10 +42,28 @@ def build_exporter(export: Export, project: Project, pool: ModelPool) -> Exporte
     return exporter
 
 
+def soundtrack(project: Project, folder: Path, first: int) -> Soundtrack | None:
+    """The sound of a project from a frame on; None if it has none.
+
+    Args:
+        folder: where the project file lies.
+        first: index of the first frame that is exported.
+    """
+    audio = project.audio
+    if audio is None or audio.volume == 0:
+        return None
+    path = (folder / Path(audio.file).expanduser()).resolve()
+    start = Fraction(audio.start).limit_denominator(10**6) + first / project.fps
+    return Soundtrack(path, start, audio.volume, audio.loop)
+
+
 @contextmanager
-def exported(exporter: Exporter, path: Path, project: Project, text: Mapping[str, str]) -> Iterator[Sink]:
-    """Writes every frame into one file, which takes its name when the block ends well."""
-    with exporter.open(path, project.size, project.fps, text) as write:
+def exported(
+    exporter: Exporter, path: Path, project: Project, text: Mapping[str, str], sound: Soundtrack | None = None
+) -> Iterator[Sink]:
+    """Writes every frame, and the sound where it can be held, into one file, named when the block ends well."""
+    track = sound if exporter.keeps_sound else None
+    with exporter.open(path, project.size, project.fps, text, track) as write:
         yield lambda frame: write(frame.image)
 
 

@@ -26,6 +26,8 @@ class Audio:
 
     file: str  # path of a sound or video file, relative to the project file
     start: Annotated[float, Field(ge=0, le=LONGEST)] = 0.0  # seconds into the sound where the film begins
+    volume: Annotated[float, Field(ge=0, le=10)] = 1.0  # of the sound track in exports; 0 leaves it out
+    loop: bool = False  # whether the sound track starts again where it ends; silence if not
 
 
 def series_of(project: "Project", folder: Path) -> Mapping[str, Values]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from animator.build import build_depth, build_mode
 from animator.closing import Blend, Ring, delivered
 from animator.feedback import faded
-from animator.finish import Output, Sink, build_exporter, depth_pictures, exported, report, sheet
+from animator.finish import Output, Sink, build_exporter, depth_pictures, exported, report, sheet, soundtrack
 from animator.hearing import series_of
 from animator.loop import render_frames
 from animator.modes import Mode
@@ -123,8 +123,9 @@ class RenderJob:
 
     def _sinks(self, exporters: Sequence[Exporter]) -> Iterator[AbstractContextManager[Sink]]:
         text = self._text()
+        sound = soundtrack(self.project, self.source, self.span.start if self.span else 0)
         for exporter, (_, path) in zip(exporters, self._exports(), strict=True):
-            yield exported(exporter, path, self.project, text)
+            yield exported(exporter, path, self.project, text, sound)
         yield sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.prompts, self.span)
         yield report(self.out / f"{self.project.name}.report.json", self.project)
         if self.project.depth.save:

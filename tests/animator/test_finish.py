@@ -1,0 +1,27 @@
+"""Exports of a render."""
+
+import json
+
+import numpy as np
+
+from media.sound import read_sound
+from media.video import VideoReader
+from render import app
+from tests.media.test_sound import RATE, record_sound, tone
+
+
+def test_the_sound_of_a_project_goes_into_every_export_that_holds_sound(tmp_path):
+    record_sound(tmp_path / "song.wav", tone(2))
+    project = {
+        "size": [64, 64], "fps": 24, "frames": 12, "generator": "passthrough", "prompts": {"0": "a"},
+        "audio": {"file": "song.wav", "start": 0.5, "volume": 0.5},
+        "export": [{"format": "mkv"}, {"format": "gif"}, {"format": "hap", "options": {"variant": "q"}}],
+    }  # fmt: skip
+    (tmp_path / "film.json").write_text(json.dumps(project))
+    app(["render", str(tmp_path / "film.json"), "-o", str(tmp_path)], standalone_mode=False)
+    for name in ("film.mkv", "film.mov"):
+        samples, rate = read_sound(tmp_path / "film" / name)
+        assert rate == RATE and samples.shape == (RATE // 2, 2)
+        assert np.abs(samples - tone(2)[RATE // 2 : RATE] / 2).max() < 1e-3
+    with VideoReader(tmp_path / "film" / "film.gif") as video:
+        assert (video.info.count, video.info.sound) == (12, None)
