@@ -16,6 +16,7 @@ REGISTRIES = {
     "generators": Registry("generator", "diffusion.backends"),
     "depth models": Registry("depth model", "motion.depth"),
     "flow estimators": Registry("flow estimator", "motion.flow"),
+    "interpolators": Registry("interpolator", "interpolation.models"),
     "exporters": Registry("exporter", "media.exporters"),
 }
 

@@ -46,7 +46,7 @@ def command(
     from animator.report import meter, report_of
 
     source = Film.of(clip, fps)
-    exporter = _exporter(out)
+    exporter = exporter_for(out)
     part, loop = source.whole(), None
     if find or method == "find":
         part, loop = _searched(source, find)
@@ -164,7 +164,7 @@ def _searched(source: Film, text: str) -> "tuple[Part, Loop]":
     return Part(source, loop.start, loop.length), loop
 
 
-def _exporter(out: Path) -> "Exporter":
+def exporter_for(out: Path) -> "Exporter":
     """The writer for a file's ending."""
     from media.formats import build, format_for
 

@@ -11,6 +11,7 @@ EXCEPTIONS: dict[str, str] = {
     "motion/warp3d.py: warp3d": "picture, scene, camera, lens, and how to read pixels",
     "commands/render.py: command": "a command's parameters are the options of its help page",
     "commands/image.py: command": "a command's parameters are the options of its help page",
+    "commands/interpolate.py: command": "a command's parameters are the options of its help page",
     "commands/plan.py: command": "a command's parameters are the options of its help page",
     "commands/export.py: command": "as there",
     "commands/models.py: merge_models": "as there",

@@ -7,15 +7,17 @@ from core.devices import ModelPool
 from core.errors import UserError
 from core.image import Size
 from interpolation.models import REGISTRY
+from tests.interpolation.models.toys import write_film
 from tests.motion.pictures import clouds
 
 SIZES = (Size(64, 48), Size(33, 71), Size(5, 3))
 
 
 @pytest.fixture(scope="module", params=REGISTRY.names())
-def make(request):
+def make(request, tmp_path_factory):
     """Makes the same interpolator again and again."""
-    return lambda: REGISTRY.build(request.param, pool=ModelPool())
+    options = {"weights": str(write_film(tmp_path_factory.mktemp("film")))} if request.param == "film" else {}
+    return lambda: REGISTRY.build(request.param, options, pool=ModelPool())
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -1,0 +1,113 @@
+"""A network for large motion (FILM); loads the released weights or a smaller network of the same kind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.devices import ModelPool, chosen_device, chosen_dtype
+from core.errors import WeightsError
+from core.hashing import file_fingerprint
+from core.image import Image, rounded, to_float
+from core.weights import local_path
+from interpolation.models import refuse_senseless
+from interpolation.models._tiles import tiled
+
+if TYPE_CHECKING:
+    from interpolation.models._film_network import FilmNetwork
+
+WEIGHTS = "model.safetensors"  # in a folder
+NEAR_MIDDLE = 1 / 3  # of a gap on both sides of which the network is not asked: it has learned the middle
+OVERLAP = 96  # pixels of neighbouring parts of large pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the network computes with."""
+
+    weights: str = "mini/film"  # a .safetensors, .pt or .pth file, or a folder with model.safetensors
+    tile: int = 1024  # pixels, from 256; longer pictures are made in parts of this side
+
+
+@dataclass(frozen=True, slots=True)
+class Film:
+    """Pictures in between, the middle ones first.
+
+    Source: Reda et al., FILM: Frame Interpolation for Large Motion, ECCV 2022.
+    """
+
+    file: Path  # of the weights; they are loaded when the first pictures come
+    identity: str
+    tile: int
+    pool: ModelPool
+
+    def between(self, a: Image, b: Image, times: Sequence[float]) -> list[Image]:
+        """See `Interpolator.between`.
+
+        Raises:
+            WeightsError: if the weights are of another network.
+        """
+        refuse_senseless(a, b, times)
+        known = {0.0: a, 1.0: b}
+        missing = set(times)
+        while missing:
+            gaps = list(zip(sorted(known), sorted(known)[1:], strict=False))
+            start, end, wanted = min(
+                ((start, end, time) for time in missing for start, end in gaps if start < time < end),
+                key=lambda gap: abs(_place(gap) - 0.5),
+            )
+            place = _place((start, end, wanted))
+            made = wanted if NEAR_MIDDLE <= place <= 1 - NEAR_MIDDLE else (start + end) / 2
+            known[made] = self._at(known[start], known[end], _place((start, end, made)))
+            missing.discard(made)
+        return [known[time] for time in times]
+
+    def _at(self, one: Image, other: Image, time: float) -> Image:
+        return tiled(lambda x, y: self._picture(x, y, time), one, other, side=self.tile, overlap=OVERLAP)
+
+    def _picture(self, one: Image, other: Image, time: float) -> Image:
+        """One picture by the network, at a size that its pyramids divide."""
+        import torch
+
+        network = self.pool.get("interpolator", "film", self.identity, lambda: _loaded(self.file))
+        height, width = one.shape[:2]
+        stride, parameter = network.sizes.stride, next(network.parameters())
+        fill = ((0, -height % stride), (0, -width % stride), (0, 0))
+        pair = [
+            torch.from_numpy(to_float(np.pad(image, fill, mode="edge"))).permute(2, 0, 1)[None].to(parameter)
+            for image in (one, other)
+        ]
+        with torch.inference_mode():
+            made = network(*pair, torch.full((1, 1), time).to(parameter))
+        return rounded(made[0].permute(1, 2, 0).float().cpu().numpy()[:height, :width] * 255)
+
+
+def build(options: Options, pool: ModelPool) -> Film:
+    """The interpolator.
+
+    Raises:
+        WeightsError: if there are no such weights.
+    """
+    if options.tile < 256:
+        raise WeightsError(f"parts of {options.tile} pixels are too small", where="tile", way_out="Give 256 or more")
+    path = local_path(options.weights, purpose="FILM weights")
+    file = path / WEIGHTS if path.is_dir() else path
+    if not file.is_file():
+        raise WeightsError(f"there is no {WEIGHTS}", where=str(path), way_out="Give the file of the weights")
+    return Film(file, f"film {file_fingerprint(file)}", options.tile, pool)
+
+
+def _place(gap: tuple[float, float, float]) -> float:
+    """Where in a gap a time lies, 0..1."""
+    start, end, time = gap
+    return (time - start) / (end - start)
+
+
+def _loaded(file: Path) -> "FilmNetwork":
+    """The network on its device."""
+    from interpolation.models._film_weights import loaded
+
+    device = chosen_device()
+    return loaded(file).to(device, chosen_dtype(device))
