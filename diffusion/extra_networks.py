@@ -10,9 +10,10 @@ import torch
 
 from diffusion.models.hypernetwork import Hypernetwork, attended, check_fit, load_hypernetwork
 from diffusion.models.loaded import LoadedModel
-from diffusion.models.lora import load_lora
+from diffusion.models.lora import load_lora, open_lora
 from diffusion.models.lora_names import Layer, Side, Target, targets
 from diffusion.models.overlay import Change, Dose, Overlay, overlaid
+from diffusion.prompt.embeddings import TextualInversion, bundled_inversions
 from diffusion.prompt.language import ExtraNetwork
 from diffusion.prompt.named import NamedFiles
 
@@ -29,6 +30,13 @@ class Use(NamedTuple):
     rank: int | None  # use only that many of its ranks
 
 
+class Bundle(NamedTuple):
+    """The file of a LoRA."""
+
+    path: Path
+    changed: int  # time of its last change
+
+
 class ExtraNetworks:
     """Lays networks over one model. Remembers files, and for UNet and text encoders the latest changed weights."""
 
@@ -42,6 +50,7 @@ class ExtraNetworks:
         self._model = model
         self._files = files
         self._changes = lru_cache(maxsize=KEPT_FILES)(self._loaded)
+        self.words = lru_cache(maxsize=KEPT_FILES)(bundled_words)
         self._hypernetwork = lru_cache(maxsize=KEPT_FILES)(self._loaded_hypernetwork)
         self._latest: dict[Side, tuple[Sequence[Use], Overlay]] = {}
 
@@ -76,6 +85,11 @@ class ExtraNetworks:
         ]
         return tuple(Use(*self._found(network), weight, network.rank) for network, weight in loras if weight)
 
+    def bundles(self, networks: Sequence[ExtraNetwork]) -> tuple[Bundle, ...]:
+        """The files of LoRAs that bring embeddings along."""
+        found = (self._found(network) for network in networks if network.kind != "hypernet")
+        return tuple(Bundle(*file) for file in found if self.words(Bundle(*file)))
+
     def _found(self, network: ExtraNetwork) -> tuple[Path, int]:
         path = self._files.network(network.kind, network.name)
         return path, path.stat().st_mtime_ns
@@ -105,3 +119,14 @@ class ExtraNetworks:
             found = load_hypernetwork(path)
         check_fit(found, self._model)
         return found
+
+
+def bundled_words(bundle: Bundle) -> tuple[TextualInversion, ...]:
+    """The embeddings in the file of a LoRA.
+
+    Raises:
+        WeightsError: for a file that is damaged, no LoRA, or whose embeddings are none.
+    """
+    lora = open_lora(bundle.path)
+    with torch.inference_mode(False):  # type: ignore[no-untyped-call]
+        return bundled_inversions(lora.file.read(lora.words), bundle.path)

@@ -21,6 +21,7 @@ from diffusion.models.weights_file import WeightsFile, open_weights
 
 log = logging.getLogger(__name__)
 PEFT_SETTINGS = "lora_adapter_metadata"  # in the header of files by diffusers
+BUNDLED = "bundle_emb."  # what the keys of embeddings in a LoRA's file begin with
 LONGEST_SETTINGS = 1 << 20  # characters
 TEXT_WIDTHS: dict[int, Family] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}  # of what the UNet's attention reads
 
@@ -31,6 +32,7 @@ class LoraFile:
 
     file: WeightsFile
     layers: Mapping[Layer, Mapping[str, str]]  # for each layer the keys of its parts
+    words: tuple[str, ...]  # keys of embeddings that lie in the same file
     others: tuple[str, ...]  # keys of no known scheme
 
     @property
@@ -60,8 +62,9 @@ def open_lora(path: Path) -> LoraFile:
     """
     file = open_weights(path)
     layers: dict[Layer, dict[str, str]] = {}
+    words = tuple(key for key in file.shapes if key.startswith(BUNDLED))
     others: list[str] = []
-    for key in file.shapes:
+    for key in [key for key in file.shapes if not key.startswith(BUNDLED)]:
         named = parsed(key)
         if named is None:
             others.append(key)
@@ -75,7 +78,7 @@ def open_lora(path: Path) -> LoraFile:
             where=str(path),
             way_out="Give a file of LoRA, LoCon, LoHa, LoKr, IA3, GLoRA, OFT, DoRA or full changes for UNet or CLIP",
         )
-    return LoraFile(file, known, tuple(others))
+    return LoraFile(file, known, words, tuple(others))
 
 
 def bias_only(parts: Mapping[str, object]) -> bool:

@@ -89,7 +89,17 @@ def _changed(doses: Sequence[Dose]) -> Iterator[tuple[nn.Module, str, nn.Paramet
     ):
         amounts = [change for change in changes if change is not None]
         if amounts:
-            yield layer, name, _parameter(_sum(own, amounts).to(weight.dtype), target)
+            yield (
+                layer,
+                name,
+                _parameter(_sum(own, amounts).to(weight.dtype, memory_format=_layout(weight, name)), target),
+            )
+
+
+def _layout(weight: Tensor, name: str) -> torch.memory_format:
+    """How the numbers lie in memory: as the model's own."""
+    is_last = name == "weight" and weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if is_last else torch.preserve_format
 
 
 def _scaled(change: Tensor | None, multiplier: float) -> Tensor | None:

@@ -56,6 +56,29 @@ def load_inversion(path: Path) -> TextualInversion:
     return TextualInversion(path.stem, vectors, identity)
 
 
+def bundled_inversions(tensors: Mapping[str, Tensor], path: Path) -> tuple[TextualInversion, ...]:
+    """The textual inversions in the file of a LoRA.
+
+    Args:
+        tensors: by keys such as `bundle_emb.NAME.string_to_param.*` or `bundle_emb.NAME.clip_l`.
+        path: of the file, for messages.
+
+    Raises:
+        WeightsError: for tensors that are no textual inversion.
+    """
+    contents: dict[str, dict[str, Any]] = {}
+    for key, tensor in tensors.items():
+        _, name, part = (*key.split(".", 2), "", "")[:3]
+        contents.setdefault(name, {})[part.removeprefix("string_to_param.")] = tensor
+    try:
+        return tuple(
+            TextualInversion(name, tuple(_rows(value) for value in _values(content)), "")
+            for name, content in contents.items()
+        )
+    except WeightsError as fault:
+        raise WeightsError(f"its embeddings: {fault.what}", where=str(path)) from fault
+
+
 def _content(path: Path) -> Any:
     """What stands in a file: a mapping, if it is a textual inversion."""
     if path.suffix.lower() == ".safetensors":

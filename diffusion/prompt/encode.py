@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.errors import UserError, WeightsError
-from diffusion.extra_networks import ExtraNetworks, Use
+from diffusion.extra_networks import Bundle, ExtraNetworks, Use
 from diffusion.models.loaded import LoadedModel, TextPart
 from diffusion.prompt.chunks import Chunk, Inversions, Vocabulary, chunked, padded
 from diffusion.prompt.conditioning import Conditioning, Embedding
@@ -43,7 +43,8 @@ class Reading(NamedTuple):
     """How texts are read."""
 
     clip_skip: int
-    networks: tuple[Use, ...]  # that change the text encoders
+    networks: tuple[Use, ...] = ()  # that change the text encoders
+    bundles: tuple[Bundle, ...] = ()  # that bring words of their own
 
 
 class PromptEncoder:
@@ -110,7 +111,9 @@ class PromptEncoder:
 
         texts = {part.text for mixed in per_step for parts, _ in mixed for part in parts}.union(avoided)
         asked = wanted(mix)
-        reading = Reading(clip_skip, self._networks.uses("text", asked) if self._networks else ())
+        reading = Reading(clip_skip)
+        if self._networks:
+            reading = Reading(clip_skip, self._networks.uses("text", asked), self._networks.bundles(asked))
         with self._networks.applied("text", asked) if self._networks else nullcontext():
             embeddings = self._equally_long({text: self._embedding(text, reading) for text in texts}, reading)
         joined = {mixed: _joined(mixed, embeddings) for mixed in set(per_step)}
@@ -153,7 +156,7 @@ class PromptEncoder:
         One call a text: in a batch with others its last bits may depend on them, and so on what is remembered.
         """
         pieces = (Piece(text, 1.0),) if self._emphasis == "none" else checked(parse_attention(text))
-        words = self._words(pieces)
+        words = self._words(pieces, reading)
         contexts: list[Tensor] = []
         pooled: Tensor | None = None
         for index, (part, vocabulary) in enumerate(zip(self._model.text, self._vocabularies, strict=True)):
@@ -167,12 +170,14 @@ class PromptEncoder:
             pooled = pooled if projected is None else projected[:1].to(self._model.dtype)
         return Embedding(torch.cat(contexts, dim=-1).to(self._model.dtype), pooled)
 
-    def _words(self, pieces: Sequence[Piece]) -> list[TextualInversion]:
-        """The textual inversions whose names stand in the text."""
+    def _words(self, pieces: Sequence[Piece], reading: Reading) -> list[TextualInversion]:
+        """The textual inversions whose names stand in the text; those of LoRAs count before files."""
         widths = [part.encoder.config.hidden_size for part in self._model.text]
         written = squeezed(" ".join(piece.text for piece in pieces))
-        words = []
-        for name in [name for name in self._files if squeezed(name) in written]:
+        bundled = [word for bundle in reading.bundles if self._networks for word in self._networks.words(bundle)]
+        words = [word for word in bundled if [rows.shape[1] for rows in word.vectors] == widths]
+        taken = {word.name for word in words}
+        for name in [name for name in self._files if squeezed(name) in written and name not in taken]:
             try:
                 word = self._inversion(self._files[name])
             except WeightsError as fault:

@@ -16,7 +16,7 @@ from diffusion.models.load import load_model
 from diffusion.pictures import Studio
 from diffusion.prompt.language import ExtraNetwork
 from diffusion.prompt.named import NamedFiles
-from diffusion.request import ImageRequest, Sampling
+from diffusion.request import Hires, ImageRequest, Sampling
 from tests.diffusion.models.lora_toys import layers
 
 RANK = 4
@@ -200,3 +200,27 @@ def test_weights_stay_where_they_are_while_nothing_changes(model):
         seen.append(model.unet.mid_block.attentions[0].transformer_blocks[0].attn1.to_q.weight)
     assert seen[0] is seen[1]
     assert not torch.equal(seen[1], seen[2])
+
+
+def test_words_in_the_file_of_a_lora_act_where_it_is_called(studio, model, folder):
+    width = model.text[0].encoder.config.hidden_size
+    rows = 5 * torch.randn(2, width, generator=torch.Generator().manual_seed(8))
+    layer = {"lora_unet_conv_in.diff": torch.zeros(model.unet.conv_in.weight.shape)}
+    save_file(layer | {"bundle_emb.vqj.string_to_param.*": rows}, folder / "Lora" / "bundle.safetensors")
+    plain, called, elsewhere = drawn(
+        studio, request(f"{SCENE} vqj"), request(f"{SCENE} vqj<lora:bundle>"), request(f"{SCENE}<lora:bundle>")
+    )
+    assert np.abs(plain - called).max() > SEEN
+    assert np.allclose(elsewhere, drawn(studio, request())[0], atol=1e-5)
+
+
+def test_the_second_pass_has_the_tags_of_its_own_prompt(studio):
+    enlarged = Hires(scale=2.0, steps=2, prompt=((f"{SCENE}<lora:ink:1>", 1.0),))
+    plain, tagged, same = drawn(
+        studio,
+        replace(request(), hires=replace(enlarged, prompt=None)),
+        replace(request(), hires=enlarged),
+        replace(request(f"{SCENE}<lora:ink:0>"), hires=enlarged),
+    )
+    assert np.abs(plain - tagged).max() > SEEN
+    assert np.allclose(tagged, same, atol=1e-5)

@@ -99,3 +99,11 @@ def test_results_are_no_inference_tensors_though_made_while_drawing():
         overlay = overlaid([Dose(change(layer), 1.0, None)])
     with overlay.applied():
         assert not layer.weight.is_inference()
+
+
+def test_numbers_lie_in_memory_as_the_model_s_own():
+    layer = nn.Conv2d(4, 6, 3).to(memory_format=torch.channels_last)
+    parts = {"up": torch.randn(6, 2, 1, 1), "down": torch.randn(2, 4, 3, 3)}
+    own = layer.weight
+    with overlaid([Dose(change(layer, **parts), 1.0, None)]).applied():
+        assert layer.weight.stride() == own.stride()
