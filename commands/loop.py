@@ -20,6 +20,7 @@ from core.errors import MediaError, UserError
 if TYPE_CHECKING:
     from core.image import Image
     from interpolation.loops import Loop, Part
+    from interpolation.models import Interpolator
     from media.behind import Write
     from media.exporters import Exporter
 
@@ -35,17 +36,21 @@ How = Annotated[
 Over = Annotated[str, typer.Option(help="Frames of the fade or gap, or seconds as in 0.5s; an eighth of the clip.")]
 Span = Annotated[str, typer.Option("--find", metavar="4s..8s", help="Look for a loop this long; frames or seconds.")]
 
+Model = Annotated[str, typer.Option(help="Who makes the new frames of a gap: flow, blend, film ...; flow if left out.")]
+
 _LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(s?)")
 
 
 def command(
-    clip: Clip, out: Out, method: How = "flow-fade", over: Over = "", find: Span = "", as_json: AsJson = False,
-    fps: Rate = "24",
+    clip: Clip, out: Out, method: How = "flow-fade", over: Over = "", find: Span = "", model: Model = "",
+    as_json: AsJson = False, fps: Rate = "24",
 ) -> None:  # fmt: skip
     """Make a clip loop: its end goes over into its beginning. Says how well it closes."""
     from animator.report import meter, report_of
 
     source = Film.of(clip, fps)
+    if out.resolve() == clip.resolve():
+        raise UserError("would be written over while it is read", where=str(out), way_out="Give another name")
     exporter = exporter_for(out)
     part, loop = source.whole(), None
     if find or method == "find":
@@ -53,7 +58,7 @@ def command(
         method = "find" if method == "flow-fade" and not over else method
     eye = meter(source.fps)
     with exporting(exporter, out, source) as write:
-        for image in closed(part, method, _overlap(over, method, part.count, source.fps)):
+        for image in closed(part, method, _overlap(over, method, part.count, source.fps), model):
             write(image)
             eye.see(image)
     report = report_of(eye, source.fps)
@@ -104,7 +109,7 @@ class Film:
         return Part(self, 0, self.count)
 
 
-def closed(part: "Part", method: Method, over: int) -> "Iterator[Image]":
+def closed(part: "Part", method: Method, over: int, model: str = "") -> "Iterator[Image]":
     """The frames of the loop.
 
     Raises:
@@ -113,6 +118,8 @@ def closed(part: "Part", method: Method, over: int) -> "Iterator[Image]":
     from animator.report import SIGHT
     from interpolation.loops import bridged, dissolved, eased, faded, morphing, pingpong
 
+    if model and method != "gap":
+        raise UserError(f"{method} makes no new frames", where="--model", way_out="Leave it out, or choose gap")
     morph = morphing(SIGHT.flow, SIGHT.warped)
     match method:
         case "fade":
@@ -120,11 +127,19 @@ def closed(part: "Part", method: Method, over: int) -> "Iterator[Image]":
         case "flow-fade":
             return faded(part, over, eased(morph))
         case "gap":
-            return bridged(part, over, morph)
+            return bridged(part, over, _interpolator(model or "flow").between)
         case "pingpong":
             return pingpong(part)
         case "find":
             return part.frames(0, part.count)
+
+
+def _interpolator(name: str) -> "Interpolator":
+    from core.devices import ModelPool
+    from interpolation import models
+
+    interpolator: Interpolator = models.REGISTRY.build(name, pool=ModelPool())
+    return interpolator
 
 
 def length_of(text: str, fps: Fraction, where: str) -> int:

@@ -14,6 +14,7 @@ STILL = 0.05  # pixels; changes of motion below this are the flow's own noise
 SEAM_PASS, SEAM_WARN = 1.25, 1.75  # times the median step
 TURN_PASS, TURN_WARN = 1.5, 2.5  # times the median change of motion
 LEAST_SPREAD = 0.01  # of the median; evener steps count as this uneven
+BESIDE = (-4, -3, -2, 0, 1, 2)  # the steps around the seam, which is step -1
 REPEATED, HELD = 0.2, 0.5  # times the median step: a frame shown twice; one that nearly stands
 JUMP = 4.0  # times the median step, in mean squares: twice the usual difference
 DRIFT_PASS, DRIFT_WARN = 1.0, 2.3  # CIELAB distance; 2.3 is just noticeable
@@ -59,7 +60,10 @@ def _seam(series: Series) -> tuple[Score, ...]:
         )
     ratio = float(series.steps[-1]) / usual
     spread = 1.4826 * float(np.median(np.abs(steps - usual)))
+    beside = ratio * usual / max(float(np.median(np.take(series.steps, BESIDE, mode="wrap"))), FROZEN)
     seam: Verdict = "fail" if ratio > SEAM_WARN else "warn" if ratio > SEAM_PASS or ratio < REPEATED else "pass"
+    if seam == "fail" and beside <= SEAM_PASS:
+        seam = "warn"  # a lively stretch of an uneven clip: nothing sticks out where the seam is
     told = "the last frame is the first one again" if ratio < REPEATED else "last frame to first, over the median step"
     z = (float(series.steps[-1]) - usual) / max(spread, LEAST_SPREAD * usual)
     turn = float(series.turns[-1]) / max(float(np.median(series.turns[:-1])), STILL)

@@ -12,6 +12,7 @@ EXCEPTIONS: dict[str, str] = {
     "commands/render.py: command": "a command's parameters are the options of its help page",
     "commands/image.py: command": "a command's parameters are the options of its help page",
     "commands/interpolate.py: command": "a command's parameters are the options of its help page",
+    "commands/loop.py: command": "a command's parameters are the options of its help page",
     "commands/plan.py: command": "a command's parameters are the options of its help page",
     "commands/export.py: command": "as there",
     "commands/models.py: merge_models": "as there",

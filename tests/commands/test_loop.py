@@ -24,6 +24,7 @@ def clip(tmp_path):
         (("--method", "fade", "--over", "6"), 24),
         (("--method", "flow-fade", "--over", "0.25s"), 24),
         (("--method", "gap", "--over", "4"), 34),
+        (("--method", "gap", "--over", "4", "--model", "blend"), 34),
         (("--method", "pingpong"), 58),
         (("--find", "20..28"), 24),
     ],
@@ -56,7 +57,11 @@ def test_what_cannot_be_is_told_before_anything_is_written(clip, tmp_path, capsy
         assert told in capsys.readouterr().err
         assert not out.exists()
     assert run("loop", clip, "-o", tmp_path / "out.xyz") == 2
-    assert "no format ends in '.xyz'" in capsys.readouterr().err
+    assert ".xyz" in capsys.readouterr().err
+    assert run("loop", clip, "-o", out, "--method", "fade", "--model", "blend") == 2
+    assert "makes no new frames" in capsys.readouterr().err
+    assert run("loop", clip, "-o", out, "--method", "gap", "--model", "flaw") == 2
+    assert "Did you mean 'flow'" in capsys.readouterr().err
     assert run("loop", clip, "-o", tmp_path / "nowhere" / "out.mp4") == 2
     assert run("loop", tmp_path / "missing.mp4", "-o", out) == 2
 

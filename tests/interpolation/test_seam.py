@@ -6,7 +6,7 @@ import pytest
 from core.errors import MediaError
 from interpolation.meter import Meter
 from interpolation.seam import scores, verdict
-from tests.interpolation.clips import SIGHT, measured, wheel
+from tests.interpolation.clips import SIGHT, measured, texture, wheel
 
 
 def figures(frames):
@@ -102,3 +102,10 @@ def test_the_turn_of_a_step_stands_at_its_place():
     series = measured(frames)
     assert int(np.argmax(series.turns)) == 9
     assert int(np.argmin(series.steps)) == 9
+
+
+def test_a_seam_in_a_lively_stretch_is_a_warning_at_most():
+    places = np.cumsum([4 if n < 6 or n >= 26 else 1 for n in range(32)])  # fast around the seam, slow elsewhere
+    ring = texture(width=int(places[-1]))
+    named, judged = figures([np.roll(ring, place, axis=1) for place in places])
+    assert named["seam ratio"].value > 2 and named["seam ratio"].verdict == judged == "warn"
