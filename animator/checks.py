@@ -55,8 +55,10 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from _entry_faults(depth.REGISTRY, "depth.model", project.depth.model)
     yield from _option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
     for n, export in enumerate(project.export):
-        yield from _entry_faults(EXPORTERS, f"export.{n}.format", export.format)
-        yield from _option_faults(EXPORTERS, f"export.{n}.options", export.format, export.options)
+        entry, dash, variant = export.format.partition("-")
+        yield from _entry_faults(EXPORTERS, f"export.{n}.format", entry)
+        given = {"variant": variant, **export.options} if dash else export.options
+        yield from _option_faults(EXPORTERS, f"export.{n}.options", entry, given)
     ring = Ring.of(project)
     if ring is not None:
         yield from ring.faults(project.cadence)

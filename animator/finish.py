@@ -9,9 +9,8 @@ from pathlib import Path
 from animator.project import Export, Project
 from animator.report import reported
 from animator.steps import Frame
-from core.devices import ModelPool
 from core.errors import MediaError
-from media import exporters
+from media import formats
 from media.exporters import Exporter
 from media.sheet import contact_sheet
 from media.sound import Soundtrack
@@ -30,14 +29,14 @@ class Output:
     path: Path
 
 
-def build_exporter(export: Export, project: Project, pool: ModelPool) -> Exporter:
+def build_exporter(export: Export, project: Project) -> Exporter:
     """The writer of one export.
 
     Raises:
         MediaError: if the format cannot hold frames of this size or rate.
         UnknownName: for an unknown format or option.
     """
-    exporter: Exporter = exporters.REGISTRY.build(export.format, export.options, pool=pool)
+    exporter = formats.build(export.format, export.options)
     exporter.check(project.size, project.fps)
     return exporter
 

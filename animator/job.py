@@ -96,7 +96,7 @@ class RenderJob:
 
         Outputs get their names when the last frame is through; stopping before leaves finished frames only.
         """
-        exporters = [build_exporter(export, self.project, self.pool) for export in self.project.export]
+        exporters = [build_exporter(export, self.project) for export in self.project.export]
         with ExitStack() as stack:
             frames = stack.enter_context(closing(self.frames()))
             first = next(frames)  # makes the folder, once models and pictures are known to be there
@@ -135,7 +135,7 @@ class RenderJob:
         """Format and file of each export; the second of one kind gets a number."""
         taken: Counter[str] = Counter()
         for export in self.project.export:
-            suffix = build_exporter(export, self.project, self.pool).suffix
+            suffix = build_exporter(export, self.project).suffix
             taken[suffix] += 1
             number = f".{taken[suffix]}" if taken[suffix] > 1 else ""
             yield export.format, self.out / f"{self.project.name}{number}{suffix}"

@@ -75,7 +75,7 @@ class Init:
 class Export:
     """One file to make of the frames."""
 
-    format: str = "mp4"  # kind of file
+    format: str = "mp4"  # kind of file, with its variant behind a dash: hap-alpha, prores-4444, mp4-h265
     options: Mapping[str, Any] = field(default_factory=dict)  # of that kind of file
 
 

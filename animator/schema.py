@@ -60,6 +60,8 @@ def _names(kind: type, field: str) -> dict[str, Any]:
     if (kind.__name__, field) not in ENTRIES:
         return {}
     listed, registry = ENTRIES[kind.__name__, field]
+    if registry is EXPORTERS:
+        return {"pattern": f"^({'|'.join(registry.names())})(-.+)?$", "x-list": listed}
     return {"enum": list(registry.names()), "x-list": listed}
 
 
