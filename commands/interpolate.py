@@ -1,6 +1,6 @@
-"""`interpolate`: a clip with more frames a second, or slower."""
+"""`interpolate`: more frames, another rate, slow motion, out of a video or a folder of pictures."""
 
-import re
+import json
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -8,100 +8,143 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.clips import opened
-from commands.loop import Film, exporter_for, exporting
-from commands.metrics import Clip, Rate
-from commands.terminal import say, warn
+from commands.clips import FASTEST, opened
+from commands.progress import progress
+from commands.terminal import AsJson, say, warn
 from core.errors import UserError
 
 if TYPE_CHECKING:
+    from interpolation.models import Interpolator
     from interpolation.retime import Timed
+    from media.formats import Delivery
+    from media.sound import Soundtrack
+    from media.video import Reader, VideoInfo
 
-_RATE = re.compile(r"\d{1,9}(\.\d{1,9})?(/\d{1,9})?")
 LARGEST = 1000  # times as many frames
 
-Out = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write, as in smooth.mp4.")]
-Factor = Annotated[str, typer.Option(help="So many frames for each one: 2, 4, 2.5, 15/4.")]
-Target = Annotated[str, typer.Option("--to-fps", metavar="RATE", help="Frames a second of the result: 60, 30000/1001.")]
-Slow = Annotated[str, typer.Option(help="So many times slower, at the same rate.")]
-Model = Annotated[str, typer.Option(help="Who makes the frames: blend, flow, film.")]
+Clip = Annotated[Path, typer.Argument(metavar="IN", help="A video, a folder of pictures, or a pattern like 'a/*.png'.")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="OUT", help="The file to write; its ending says its format.")]
+Factor = Annotated[str, typer.Option(help="So many times the frames and the rate, as in 4, 2.5 or 15/4.")]
+Rate = Annotated[str, typer.Option("--fps", help="Frames per second of the result, as in 60 or 30000/1001.")]
+Slow = Annotated[str, typer.Option(help="Slow motion: 2 plays at half speed, at the same rate.")]
+Model = Annotated[str, typer.Option(help="Who makes the frames; `list interpolators` names them.")]
 Weights = Annotated[str, typer.Option(help="Of film: a file, or a name in the models folders.")]
 Closed = Annotated[bool, typer.Option("--closed", help="The clip is a loop: fill the way from its end to its start.")]
 Unique = Annotated[bool, typer.Option("--drop-repeats", help="Leave out frames that repeat the one before.")]
+Stretch = Annotated[bool, typer.Option("--stretch-sound", help="With --slow: slow the sound down too; pitch stays.")]
+PictureRate = Annotated[str, typer.Option("--in-fps", help="Frames per second of a folder of pictures.")]
 
 
 def command(
-    clip: Clip, out: Out, factor: Factor = "", to_fps: Target = "", slow: Slow = "", model: Model = "flow",
-    weights: Weights = "", closed: Closed = False, drop_repeats: Unique = False, fps: Rate = "24",
+    clip: Clip, out: Out, factor: Factor = "", fps: Rate = "", slow: Slow = "", model: Model = "flow",
+    weights: Weights = "", closed: Closed = False, drop_repeats: Unique = False, stretch_sound: Stretch = False,
+    in_fps: PictureRate = "24", as_json: AsJson = False,
 ) -> None:  # fmt: skip
     """Put frames between the frames of a clip: more a second, or the same for longer. Cuts stay cuts."""
-    from commands.progress import progress
     from core.devices import ModelPool
-    from interpolation import models
-    from interpolation.retime import numbered, retimed, ring_count, without_repeats
+    from interpolation.models import REGISTRY
+    from interpolation.retime import retimed, ring_count, without_repeats
+    from media.formats import delivering
 
-    times, rate_factor = _pace(factor, to_fps, slow)
-    source = Film.of(clip, fps)
-    if to_fps:
-        times = rate_factor = _number(to_fps, "--to-fps") / source.fps
-    if times > LARGEST or times * LARGEST < 1:
-        raise UserError(f"{float(times):g} times as many frames", way_out=f"Choose from 1/{LARGEST} to {LARGEST}")
-    count = ring_count(source.count, times) if closed else int((source.count - 1) * times) + 1
-    maker = models.REGISTRY.build(model, {"weights": weights} if weights else {}, pool=ModelPool())
-    frames: Iterator[Timed] = numbered(source.frames(0, source.count))
-    if to_fps and not closed:
-        frames = _by_time(source)
-    if drop_repeats:
-        frames = without_repeats(frames)
-    exporter = exporter_for(out)
-    result = Film(source.path, source.rate, source.fps * rate_factor, count)
-    made = 0
-    with exporting(exporter, out, result) as write, progress(out.name, count, 0) as advance:
-        for image in retimed(frames, 1 / times, maker.between, ring=Fraction(1) if closed else None):
-            write(image)
-            made += 1
-            advance()
-    if _has_sound(source):
-        warn(f"{clip}: its sound is not taken along")
-    say(f"{out}: {made} frames from {source.count}, {float(result.fps):g} frames a second")
+    maker: Interpolator = REGISTRY.build(model, {"weights": weights} if weights else {}, pool=ModelPool())
+    delivery = _delivery(out, clip)
+    with opened(clip, in_fps) as video:
+        info = video.info
+        rate, step = _pace(info, factor, fps, slow)
+        sound = _sound(clip, info, rate * step, stretch=stretch_sound)
+        if closed:
+            ring_count(sum(1 for _ in video), 1 / (info.fps * step))
+        if info.has_alpha:
+            warn("opacity is left out; transparent parts become black")
+        frames = without_repeats(_moments(video)) if drop_repeats else _moments(video)
+        expected = round(info.seconds / step) if closed else int((info.seconds - 1 / info.fps) / step) + 1
+        made = 0
+        with (
+            delivering([delivery], info.size, rate, {"Software": "Driftloop"}, sound) as write,
+            progress(clip.name, expected, 0) as advance,
+        ):
+            for image in retimed(frames, step, maker.between, ring=1 / info.fps if closed else None):
+                write(image)
+                made += 1
+                advance()
+    if as_json:
+        size = list(delivery.size(info.size))
+        say(json.dumps({"file": str(out), "model": model, "size": size, "fps": str(rate), "frames": made}))
+        return
+    say(f"{out}: {made} frames, {float(rate):g} frames per second, {model}")
 
 
-def _pace(factor: str, to_fps: str, slow: str) -> tuple[Fraction, Fraction]:
-    """How many times as many frames, and how many times the rate.
+def _moments(video: "Reader") -> "Iterator[Timed]":
+    """The frames with their times in seconds: even ones in a clip of one rate, their own where they vary."""
+    for n, (seconds, image) in enumerate(video):
+        yield (seconds if video.info.is_variable else n / video.info.fps), image
+
+
+def _pace(info: "VideoInfo", factor: str, fps: str, slow: str) -> tuple[Fraction, Fraction]:
+    """Frames per second of the result, and seconds of the clip from one of its frames to the next.
 
     Raises:
-        UserError: unless exactly one way is asked for.
+        UserError: if nothing is asked for, too much at once, or a number is out of range.
     """
-    if sum(map(bool, (factor, to_fps, slow))) != 1:
-        raise UserError("one of --factor, --to-fps and --slow is needed", way_out="As in --factor 4")
-    if slow:
-        return _number(slow, "--slow"), Fraction(1)
-    times = _number(factor, "--factor") if factor else Fraction(1)
-    return times, times
+    if not (factor or fps or slow):
+        raise UserError("nothing to do", way_out="Give --factor 4, --fps 60 or --slow 2")
+    if factor and fps:
+        raise UserError("a factor and a rate at once", way_out="Give --factor or --fps, not both")
+    source = Fraction(max(1, round(info.fps))) if info.is_variable else info.fps
+    rate = _number(fps, "--fps") if fps else source * _number(factor or "1", "--factor")
+    step = 1 / (rate * _number(slow or "1", "--slow"))
+    times = 1 / (info.fps * step)
+    if not Fraction(1, LARGEST) <= times <= LARGEST:
+        raise UserError(f"{float(times):g} times as many frames", way_out=f"Choose from 1/{LARGEST} to {LARGEST}")
+    if rate > FASTEST:
+        what = f"{float(rate):g} frames per second are too many"
+        raise UserError(what, way_out=f"At most {FASTEST}; --slow keeps the rate")
+    return rate, step
 
 
 def _number(text: str, where: str) -> Fraction:
-    """A positive rational number.
+    """`4`, `2.5` or `5/2`.
 
     Raises:
-        UserError: if the text is none.
+        UserError: if it is no number above 0.
     """
     try:
-        number = Fraction(text) if _RATE.fullmatch(text.strip()) else Fraction(0)
+        value = Fraction(text) if len(text) <= 24 and "e" not in text.lower() else Fraction(0)
     except (ValueError, ZeroDivisionError):
-        number = Fraction(0)
-    if number <= 0:
-        raise UserError(f"{text!r} is no number above 0", where=where, way_out="Write 4, 2.5 or 15/4")
-    return number
+        value = Fraction(0)
+    if value <= 0:
+        raise UserError(f"{text!r} is no number above 0", where=where, way_out="Write it as in 4, 2.5 or 30000/1001")
+    return value
 
 
-def _by_time(source: Film) -> "Iterator[Timed]":
-    """Frames at their own times, in source frames, so that uneven ones come out even."""
-    with opened(source.path, source.rate) as video:
-        for seconds, image in video:
-            yield seconds * source.fps, image
+def _delivery(out: Path, clip: Path) -> "Delivery":
+    """What is written where.
+
+    Raises:
+        UserError: if it cannot be.
+    """
+    from media.formats import Delivery, build, format_for
+
+    if out.resolve() == clip.resolve():
+        raise UserError("would be written over while it is read", where=str(out), way_out="Give another name")
+    if not out.parent.is_dir():
+        raise UserError("there is no such folder", where=str(out.parent), way_out="Make it first")
+    return Delivery(out, build(format_for(out)))
 
 
-def _has_sound(source: Film) -> bool:
-    with opened(source.path, source.rate) as video:
-        return video.info.sound is not None
+def _sound(clip: Path, info: "VideoInfo", tempo: Fraction, *, stretch: bool) -> "Soundtrack | None":
+    """The clip's own sound: as it is, or slowed down with the pictures if that is asked for.
+
+    Raises:
+        UserError: for sound to be stretched where nothing is slowed down.
+    """
+    from media.sound import Soundtrack
+
+    if stretch and tempo == 1:
+        raise UserError("nothing is slowed down", where="--stretch-sound", way_out="Give it together with --slow")
+    if info.sound is None:
+        return None
+    if tempo != 1 and not stretch:
+        warn("slow motion leaves the sound out; --stretch-sound slows it down too")
+        return None
+    return Soundtrack(clip, tempo=float(tempo))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from core.errors import MediaError
+from core.image import Size
 from interpolation.loops import dissolved
 from interpolation.retime import (
     MOST_REPEATS,
@@ -18,6 +19,9 @@ from interpolation.retime import (
     ring_count,
     without_repeats,
 )
+from training.painter.briefs import brief
+from training.painter.compose import scene
+from training.painter.theatre import Shot, view
 
 factors = some.fractions(Fraction(1, 3), 5, max_denominator=6)
 
@@ -64,8 +68,8 @@ def test_levels_follow_time_at_any_rate():
 
 def test_uneven_times_come_out_even():
     times = [Fraction(n) for n in (0, 1, 3, 4)]
-    frames = [(time, grey(20 * float(time))) for time in times]
-    assert levels(retimed(frames, Fraction(1), dissolved)) == [0, 20, 40, 60, 80]
+    frames = [(time, grey(10 * float(time))) for time in times]
+    assert levels(retimed(frames, Fraction(1), dissolved)) == [0, 10, 20, 30, 40]
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -105,3 +109,11 @@ def test_repeats_are_left_out_and_their_time_is_spread():
 def test_a_long_rest_stays_and_so_does_the_last_frame():
     left = list(without_repeats(numbered([noise(1)] * (MOST_REPEATS + 3))))
     assert int(left[-1][0]) == MOST_REPEATS + 2 and len(left) >= 2
+
+
+def test_painted_scenes_are_told_apart_and_fast_cameras_are_not():
+    size, subjects = Size(64, 64), ("ocean", "city", "forest")
+    painted = [scene(brief(n, subject)) for n, subject in enumerate(subjects)]
+    left, right = ([view(one, size, Shot(x=x)).image for one in painted] for x in (-0.15, 0.15))
+    assert not any(is_cut(a, b) for a, b in zip(left, right, strict=True))
+    assert all(is_cut(left[n], left[n - 1]) for n in range(3))
