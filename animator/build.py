@@ -22,7 +22,9 @@ def build_mode(project: Project, folder: Path, pool: ModelPool) -> Mode:
     Raises:
         UserError: if a model, picture or option the project names is not to be had.
     """
-    options = {"model": project.model} if "model" in backends.REGISTRY.options(project.generator) else {}
+    known = backends.REGISTRY.options(project.generator)
+    given = {"model": project.model, "vae": project.vae}
+    options = {name: value for name, value in given.items() if name in known}
     sources = Sources(
         generator=backends.REGISTRY.build(project.generator, options, pool=pool),
         depth=lambda: build_depth(project, folder, pool),

@@ -18,6 +18,7 @@ from core.errors import Fault, ScheduleError, UserError, WeightsError, suggestio
 from core.registry import Registry
 from core.weights import CHECKPOINT, is_hub_id, missing, on_this_machine
 from diffusion import backends
+from diffusion.models.files import AUTOMATIC, vae_path
 from diffusion.prompt.named import network_file, tags
 from diffusion.sampling.presets import PRESETS
 from motion import depth
@@ -140,6 +141,11 @@ def _model_faults(project: "Project") -> Iterator[Fault]:
     if not _has_model(project):
         return
     yield from _named_model_faults("model", project.model)
+    if project.vae.lower() != AUTOMATIC:
+        try:
+            vae_path(project.vae, Path(project.model))
+        except WeightsError as error:
+            yield Fault("vae", error.what, error.way_out)
     if project.refiner is not None:
         yield from _named_model_faults("refiner.model", project.refiner.model)
     if project.checkpoint.strip():

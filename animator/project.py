@@ -93,6 +93,7 @@ class Project:
     mode: str = "flat"  # how frames are made: flat moves in the picture plane, depth through the scene
     generator: str = "stills"  # who makes pictures: stills asks a model, passthrough shows the motion alone
     model: str = "mini"  # what the generator loads: a name, a path, a hub id
+    vae: str = "automatic"  # autoencoder: automatic (one named like the model), none (its own), a name, a path
     checkpoint: str = ""  # a model drawing in place of `model`, or the text of a schedule: 0:("mini"), 60:("other")
     prompts: Mapping[str, str] = field(default_factory=dict)  # "frame": "what to show --neg what not to show"
     positive: str = ""  # put before every prompt

@@ -12,10 +12,12 @@ from core.devices import ModelPool
 from core.errors import BrokenPicture
 from core.hashing import fingerprint
 from core.image import Image, to_image
-from diffusion.models.files import model_identity, model_path
+from diffusion.models.files import model_identity, model_path, vae_identity, vae_path
 from diffusion.request import ImageRequest
 
 if TYPE_CHECKING:
+    import torch
+
     from diffusion.models.loaded import LoadedModel
     from diffusion.pictures import FloatPicture, Studio
 
@@ -28,6 +30,7 @@ class Options:
     """What to draw with."""
 
     model: str = "mini"  # a name in the models folders, a diffusers folder, a .safetensors or .ckpt file, or a hub id
+    vae: str = "automatic"  # autoencoder: automatic (one named like the model), none (the model's own), a name, a path
 
 
 class Stills:
@@ -50,8 +53,10 @@ class Stills:
 
     @cached_property
     def identity(self) -> str:
-        """Of the model's files; found without loading it."""
-        return fingerprint("stills", model_identity(model_path(self._options.model)))
+        """Of the files of the model and its autoencoder; found without loading them."""
+        path = model_path(self._options.model)
+        vae = vae_path(self._options.vae, path)
+        return fingerprint("stills", model_identity(path), *([] if vae is None else [vae_identity(vae)]))
 
     def generate(self, requests: Sequence[ImageRequest]) -> list[Image]:
         """One picture a request, uint8, H x W x 3, RGB, of the request's size, or larger by its hires fix.
@@ -75,23 +80,27 @@ class Stills:
     @cached_property
     def _studio(self) -> "Studio":
         """The model, ready to draw."""
-        from diffusion.models.load import load_model
         from diffusion.pictures import Studio
 
-        return Studio(load_model(self._options.model, self._pool), lambda name: load_model(name, self._pool))
+        return Studio(self._loaded(self._options.model), self._loaded)
 
     @cached_property
     def _exact_studio(self) -> "Studio":
         """The model in float32."""
         import torch
 
-        from diffusion.models.load import load_model
         from diffusion.pictures import Studio
 
         def load(name: str) -> "LoadedModel":
-            return load_model(name, self._pool, dtype=torch.float32)
+            return self._loaded(name, torch.float32)
 
         return Studio(load(self._options.model), load)
+
+    def _loaded(self, name: str, dtype: "torch.dtype | None" = None) -> "LoadedModel":
+        """A model with the autoencoder asked for."""
+        from diffusion.models.load import load_model
+
+        return load_model(name, self._pool, dtype=dtype, vae=self._options.vae)
 
     def _whole(self, picture: "FloatPicture", request: ImageRequest) -> Image:
         """The picture as an image; drawn once more in float32 if it is broken."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.checksum import checksum
 from core.errors import WeightsError
-from core.weights import CHECKPOINT, located
+from core.weights import CHECKPOINT, VAE, VAE_ENDINGS, listed, located
 
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
 SETTINGS = (*NETWORKS, "scheduler", "tokenizer", "tokenizer_2")
@@ -14,6 +14,8 @@ WEIGHTS_NAMES = tuple(
     for variant in ("", ".fp16")
     for stem in ("diffusion_pytorch_model", "model", "pytorch_model")
 )
+
+AUTOMATIC, NONE = "automatic", "none"  # autoencoder: one named like the checkpoint; the checkpoint's own
 
 
 def model_path(name: str) -> Path:
@@ -33,6 +35,39 @@ def model_identity(path: Path) -> str:
     """
     try:
         return checksum(_folder_files(path) if path.is_dir() else (path,))
+    except OSError as fault:
+        raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+
+
+def vae_path(choice: str, checkpoint: Path) -> Path | None:
+    """The autoencoder's file or folder; None for the one in the checkpoint.
+
+    Args:
+        choice: "none", "automatic" (a file with the checkpoint's stem beside it, else in a VAE folder), a name, a path.
+        checkpoint: file or folder.
+
+    Raises:
+        WeightsError: if there is none of that name.
+    """
+    if choice.lower() == NONE:
+        return None
+    if choice.lower() != AUTOMATIC:
+        return located(VAE, choice)
+    if checkpoint.is_dir():
+        return None
+    beside = (checkpoint.with_name(checkpoint.stem + ending) for ending in VAE_ENDINGS)
+    in_folders = (file.path for file in listed(VAE) if file.stem == checkpoint.stem)
+    return next((path for path in (*beside, *in_folders) if path.exists()), None)
+
+
+def vae_identity(path: Path) -> str:
+    """64 hex digits that change with what the autoencoder is made from.
+
+    Raises:
+        WeightsError: if it cannot be read.
+    """
+    try:
+        return checksum(sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else (path,))
     except OSError as fault:
         raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
 

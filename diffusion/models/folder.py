@@ -25,22 +25,22 @@ def load_folder(folder: Path, dtype: torch.dtype, vae_dtype: torch.dtype) -> Mod
         WeightsError: for anything missing, damaged or of another family.
     """
     scheduler = read_settings(folder / "scheduler" / "scheduler_config.json")
-    unet = _settings(folder / "unet")
+    unet = network_settings(folder / "unet")
     index = read_settings(folder / "model_index.json")
     family = _family(index, unet)
     is_refiner = family == "sdxl" and index.get("text_encoder") == [None, None]
     tails = ("_2",) if is_refiner else ("", "_2") if family == "sdxl" else ("",)
     return ModelParts(
         family=family,
-        unet=made_unet(unet, _tensors(folder / "unet"), dtype),
-        vae=made_autoencoder(_settings(folder / "vae"), _tensors(folder / "vae"), vae_dtype),
+        unet=made_unet(unet, network_tensors(folder / "unet"), dtype),
+        vae=made_autoencoder(network_settings(folder / "vae"), network_tensors(folder / "vae"), vae_dtype),
         text=tuple(_text_part(folder, tail, family, dtype) for tail in tails),
         signal_shares=signal_shares(scheduler),
         prediction=_prediction(scheduler),
     )
 
 
-def _tensors(part: Path) -> dict[str, Tensor]:
+def network_tensors(part: Path) -> dict[str, Tensor]:
     """All tensors of one network."""
     tensors: dict[str, Tensor] = {}
     for file in map(open_weights, weights_files(part)):
@@ -48,7 +48,7 @@ def _tensors(part: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _settings(part: Path) -> dict[str, Any]:
+def network_settings(part: Path) -> dict[str, Any]:
     """The settings of one network."""
     return read_settings(part / "config.json")
 
@@ -78,7 +78,7 @@ def _text_part(folder: Path, tail: str, family: Family, dtype: torch.dtype) -> T
     from transformers import CLIPTokenizer
 
     encoder, tokenizer = folder / f"text_encoder{tail}", folder / f"tokenizer{tail}"
-    network = made_text_encoder(_settings(encoder), _tensors(encoder), dtype)
+    network = made_text_encoder(network_settings(encoder), network_tensors(encoder), dtype)
     try:
         words = CLIPTokenizer.from_pretrained(str(tokenizer), local_files_only=True)
     except Exception as fault:  # the library names no types, and its core raises plain Exception

@@ -20,6 +20,7 @@ from diffusion.models.weights_file import open_weights
 CONFIGS = Path(__file__).parent / "configs"
 SMALLER_SD2 = 64  # latent cells a side of SD 2.x models that predict epsilon
 PROBE_TIMESTEP = 999
+PREFIX = "first_stage_model."  # of the autoencoder's tensors
 
 
 def load_single_file(path: Path, dtype: torch.dtype, vae_dtype: torch.dtype, *, configs: Path = CONFIGS) -> ModelParts:
@@ -44,7 +45,7 @@ def load_single_file(path: Path, dtype: torch.dtype, vae_dtype: torch.dtype, *, 
     return ModelParts(
         family=found.family,
         unet=unet,
-        vae=_autoencoder(home, tensors, vae_dtype),
+        vae=converted_autoencoder(home, tensors, vae_dtype),
         text=(_open_clip_xl(home, REFINER, tensors, dtype),)
         if found.is_refiner
         else _text_parts(found.family, home, tensors, dtype),
@@ -73,12 +74,12 @@ def _unet(settings: Mapping[str, Any], tensors: Tensors, dtype: torch.dtype) -> 
     return made_unet(settings, _renamed(convert_ldm_unet_checkpoint, _under(UNET, tensors), config=settings), dtype)
 
 
-def _autoencoder(home: Path, tensors: Tensors, dtype: torch.dtype) -> Any:
+def converted_autoencoder(home: Path, tensors: Tensors, dtype: torch.dtype) -> Any:
     """The autoencoder of a checkpoint."""
     from diffusers.loaders.single_file_utils import convert_ldm_vae_checkpoint
 
     settings = read_settings(home / "vae" / "config.json")
-    own = _under("first_stage_model.", tensors)
+    own = _under(PREFIX, tensors)
     return made_autoencoder(settings, _renamed(convert_ldm_vae_checkpoint, own, config=settings), dtype)
 
 
