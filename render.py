@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from commands import (
+    control,
     convert,
     doctor,
     export,
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "interpolate": interpolate.command,
     "prompt": prompt.command,
     "list": listing.command,
+    "control": control.command,
     "convert": convert.command,
     "schema": schema.command,
     "doctor": doctor.command,

@@ -54,12 +54,12 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
         way_out = suggestion(project.preset, tuple(PRESETS))
         yield Fault("preset", f"no preset named {shown(project.preset)}", way_out)
     yield from _entry_faults(depth.REGISTRY, "depth.model", project.depth.model)
-    yield from _option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
+    yield from option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
     for n, export in enumerate(project.export):
         entry, dash, variant = export.format.partition("-")
         yield from _entry_faults(EXPORTERS, f"export.{n}.format", entry)
         given = {"variant": variant, **export.options} if dash else export.options
-        yield from _option_faults(EXPORTERS, f"export.{n}.options", entry, given)
+        yield from option_faults(EXPORTERS, f"export.{n}.options", entry, given)
     ring = Ring.of(project)
     if ring is not None:
         yield from ring.faults(project.cadence)
@@ -92,7 +92,7 @@ def _entry_faults(registry: Registry, field: str, name: str) -> Iterator[Fault]:
         yield Fault(field, f"no {registry.kind} named {shown(name)}", suggestion(name, registry.names()))
 
 
-def _option_faults(registry: Registry, field: str, name: str, options: Mapping[str, Any]) -> Iterator[Fault]:
+def option_faults(registry: Registry, field: str, name: str, options: Mapping[str, Any]) -> Iterator[Fault]:
     """Options an entry does not have, or of wrong types. An entry without options given is not imported."""
     if not options or name not in registry.names():
         return

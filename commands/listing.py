@@ -17,6 +17,7 @@ REGISTRIES = {
     "depth models": Registry("depth model", "motion.depth"),
     "flow estimators": Registry("flow estimator", "motion.flow"),
     "interpolators": Registry("interpolator", "interpolation.models"),
+    "controls": Registry("control", "diffusion.controls"),
     "exporters": Registry("exporter", "media.exporters"),
 }
 

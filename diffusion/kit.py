@@ -1,5 +1,6 @@
 """Kit: one model together with what drawing derives from it."""
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import cast
 
@@ -16,6 +17,7 @@ from diffusion.prompt.named import NamedFiles
 from diffusion.request import Emphasis, ImageRequest
 from diffusion.sampling.denoiser import Row, UNetCall
 from diffusion.sampling.noise_schedule import TrainingNoise
+from diffusion.steering import Unit, summed
 
 AESTHETIC_SCORES = (6.0, 2.5)  # told to an SDXL refiner for prompts and for negative prompts
 REFINER_FACTS = 5  # numbers an SDXL refiner is told: size, crop, score; SDXL itself takes six
@@ -63,12 +65,20 @@ class Kit:
         pixels = torch.from_numpy(to_float(padded(image, self.canvas(size)))).to(self.model.device)
         return self.model.autoencoder.encode(pixels.permute(2, 0, 1).unsqueeze(0).contiguous() * 2 - 1)
 
-    def unet_call(self, canvas: Size, seen: Tensor | None = None) -> UNetCall:
+    def unet_call(
+        self,
+        canvas: Size,
+        seen: Tensor | None = None,
+        units: Sequence[Unit] = (),
+        share: Callable[[float], float] = lambda _: 0.0,
+    ) -> UNetCall:
         """The UNet with what it needs to know besides latents, time and text.
 
         Args:
             canvas: told to SDXL as original and target size, with no crop.
             seen: for inpainting models N x (1 + C) x rows x columns: mask and masked picture of each image.
+            units: control networks.
+            share: how much of the run is done at a timestep, 0..1; asked for where there are units.
         """
         model = self.model
         told = _facts(model, canvas)
@@ -79,9 +89,15 @@ class Kit:
             added = None
             if pooled is not None:
                 added = {"text_embeds": pooled, "time_ids": told[[int(row.is_negative) for row in rows]]}
+            steered = {}
+            done = share(float(timesteps[0])) if units else 0.0
+            parts = (unit.added(latents, timesteps, context, added, rows, done) for unit in units)
+            if acting := [part for part in parts if part is not None]:
+                down, middle = summed(acting)
+                steered = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
             if seen is not None:
                 latents = torch.cat([latents, seen[[row.image for row in rows]].to(latents.dtype)], dim=1)
-            output = model.unet(latents, timesteps, context, added_cond_kwargs=added, return_dict=False)
+            output = model.unet(latents, timesteps, context, added_cond_kwargs=added, return_dict=False, **steered)
             return cast(Tensor, output[0])
 
         return call

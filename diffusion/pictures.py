@@ -16,6 +16,7 @@ from core.image import Image, Size, resized, to_image
 from diffusion.hires import LATENT_MODES, Enlargement, centre, first_request, resized_latent, second_request
 from diffusion.kit import Kit
 from diffusion.masking import blend, check_mask, seen_by_inpainting
+from diffusion.models.controlnet import ControlNetwork
 from diffusion.models.loaded import LoadedModel
 from diffusion.prompt.language import ExtraNetwork
 from diffusion.prompt.named import NamedFiles, untagged, wanted
@@ -31,8 +32,10 @@ from diffusion.sampling.plan import SamplerPlan, sampler_plan
 from diffusion.sampling.relay import Relay
 from diffusion.sampling.run import SamplerSettings
 from diffusion.sampling.timesteps import GuidedDenoise
+from diffusion.steering import LoadControl, units
 from diffusion.tiling import circular
 
+SAME_TIME = 0.51  # training steps; timesteps nearer than this are one, rounded or not
 MOST_TOGETHER = 4  # pictures in one batch; more are hardly faster and cost memory
 
 FloatPicture = NDArray[np.float32]  # H x W x 3, RGB, sRGB, about 0..1, not clipped; NaN where a model broke
@@ -76,6 +79,7 @@ class Batch:
     refiner: Refiner | None
     before: int
     networks: tuple[ExtraNetwork, ...]  # that all their prompts ask for
+    controls: tuple[str, ...]  # control networks
 
 
 class Studio:
@@ -90,6 +94,7 @@ class Studio:
         load: Load | None = None,
         upscalers: Mapping[str, Enlarge] = PLAIN_UPSCALERS,
         files: NamedFiles | None = None,
+        load_control: LoadControl | None = None,
     ) -> None:
         """A studio for one model.
 
@@ -98,9 +103,11 @@ class Studio:
             load: gives refiners and models of second passes by name.
             upscalers: of pictures, for second passes, by name.
             files: finds LoRAs, hypernetworks and embeddings by name.
+            load_control: gives control networks by name.
         """
         self._model = model
         self._load = load
+        self._load_control = load_control
         self._upscalers = upscalers
         self._files = files or NamedFiles()
         self._kits = {"": Kit(model, self._files)}
@@ -182,6 +189,7 @@ class Studio:
             refiner=request.refiner,
             before=one.before * plan.sampler.calls_per_step,
             networks=wanted(request.prompt),
+            controls=tuple(control.model for control in request.controls),
         )
 
     def _sampled(self, batch: Batch, passes: Sequence[Pass]) -> Tensor:
@@ -220,7 +228,7 @@ class Studio:
                 f"{refiner.model.name} cannot refine what {kit.model.name} draws: their latents differ",
                 way_out="Choose a refiner of the same family",
             )
-        plain = [replace(request, prompt=untagged(request.prompt)) for request in requests]
+        plain = [replace(request, prompt=untagged(request.prompt), controls=()) for request in requests]
         return Relay(
             first,
             lambda calls: self._guidance(refiner, batch, plain, calls, seen),
@@ -232,11 +240,24 @@ class Studio:
         self, kit: Kit, batch: Batch, requests: Sequence[ImageRequest], calls: int, seen: Tensor | None
     ) -> Guidance:
         """One model, guided by the prompts of all requests."""
-        call, model = kit.unet_call(batch.canvas, seen), kit.model
+        model, plan = kit.model, batch.plan
+        steering = units(requests, batch.canvas, model, self._controls) if requests[0].controls else ()
+        times = [kit.training.timestep(sigma) for sigma in plan.sigmas[:-1]]
+
+        def share(timestep: float) -> float:
+            return sum(time > timestep + SAME_TIME for time in times) / len(times)
+
+        call = kit.unet_call(batch.canvas, seen, steering, share)
         denoiser = Denoiser(call, kit.training, model.prediction, model.dtype, batch.rules.whole_timesteps)
         conditionings = [kit.conditioning(request, batch.plan.prompt_steps, batch.before) for request in requests]
         cfgs = [request.sampling.cfg for request in requests]
         return Guidance(denoiser, batch.plan, conditionings, cfgs, batch.guidance, calls=calls)
+
+    def _controls(self, name: str, model: LoadedModel) -> ControlNetwork:
+        """A control network for a model."""
+        if self._load_control is None:
+            raise UserError(f"no way to load the control network {name!r}", way_out="Leave out controls")
+        return self._load_control(name, model)
 
     def _second_pass(self, request: ImageRequest, hires: Hires, latent: Tensor) -> Pass:
         """The second pass of a hires fix, from the latent of the first; C x rows x columns."""

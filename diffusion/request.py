@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from core.image import Image, Mask, Size
+from diffusion.hints import Fit, Hint
 
 PromptMix = tuple[tuple[str, float], ...]  # (text, weight) pairs; weights sum to 1 while one prompt turns into the next
 StepRule = Literal["web-ui", "exact"]  # how many steps image to image runs: a part of `steps`, or exactly as many
 NoiseSource = Literal["cpu", "nv", "gpu"]  # torch's processor generator, what a CUDA one gives, or the device's own
 Emphasis = Literal["original", "no norm", "ignore", "none"]
 MaskedContent = Literal["original", "latent noise", "latent nothing"]
+ControlMode = Literal["balanced", "prompt", "control"]  # what counts more: neither, the words, the hint
 RefinedPass = Literal["first", "second", "both"]
 
 
@@ -97,6 +99,20 @@ class Hires:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlImage:
+    """One control network and what it is shown."""
+
+    model: str  # a name, a path, a hub id; of the family of the model that draws
+    hint: Hint
+    weight: float = 1.0  # 0..2
+    start: float = 0.0  # 0..1, share of the steps after which it acts
+    end: float = 1.0  # 0..1, share of the steps after which it acts no more
+    mode: ControlMode = "balanced"
+    fit: Fit = "crop"  # how the hint is brought to the picture's size
+    mask: Mask | None = None  # H x W, 0..1; 1 = act here; None acts everywhere
+
+
+@dataclass(frozen=True, slots=True)
 class ImageRequest:
     """One picture to make: from text, or from `init` when there is one."""
 
@@ -113,3 +129,4 @@ class ImageRequest:
     model: str = ""  # draws in place of the generator's own; a name, a path, a hub id
     refiner: Refiner | None = None
     hires: Hires | None = None  # the result is larger than `size`
+    controls: tuple[ControlImage, ...] = ()  # any mix; what they add is summed

@@ -25,7 +25,7 @@ def made_unet(settings: Settings, tensors: Tensors, dtype: torch.dtype) -> Any:
     from diffusers import UNet2DConditionModel
 
     _check_class(settings, "UNet2DConditionModel")
-    return filled(_empty(UNet2DConditionModel.from_config, settings, "the UNet"), tensors, dtype, part="the UNet")
+    return filled(emptied(UNet2DConditionModel.from_config, settings, "the UNet"), tensors, dtype, part="the UNet")
 
 
 def made_autoencoder(settings: Settings, tensors: Tensors, dtype: torch.dtype) -> Any:
@@ -39,7 +39,7 @@ def made_autoencoder(settings: Settings, tensors: Tensors, dtype: torch.dtype) -
     kinds = {"AutoencoderKL": AutoencoderKL, "PatchAutoencoder": PatchAutoencoder}
     kind = kinds[_check_class(settings, *kinds)]
     named = {_new_attention_name(key): tensor for key, tensor in tensors.items()}
-    return filled(_empty(kind.from_config, settings, "the autoencoder"), named, dtype, part="the autoencoder")
+    return filled(emptied(kind.from_config, settings, "the autoencoder"), named, dtype, part="the autoencoder")
 
 
 def made_text_encoder(settings: Settings, tensors: Tensors, dtype: torch.dtype) -> Any:
@@ -53,7 +53,7 @@ def made_text_encoder(settings: Settings, tensors: Tensors, dtype: torch.dtype) 
     kinds = {"CLIPTextModel": CLIPTextModel, "CLIPTextModelWithProjection": CLIPTextModelWithProjection}
     name = (settings.get("architectures") or ["CLIPTextModel"])[0]
     kind = kinds[_check_class({"_class_name": name}, *kinds)]
-    model = _empty(lambda given: kind(CLIPTextConfig(**given)), settings, "the text encoder")
+    model = emptied(lambda given: kind(CLIPTextConfig(**given)), settings, "the text encoder")
     # transformers has moved the prefix in and out of the file format
     bare = {key.removeprefix("text_model."): tensor for key, tensor in tensors.items()}
     if hasattr(model, "text_model"):
@@ -101,7 +101,7 @@ def is_finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(smallest) and torch.isfinite(largest))
 
 
-def _empty(make: Any, settings: Settings, part: str) -> nn.Module:
+def emptied(make: Any, settings: Settings, part: str) -> nn.Module:
     """A network without memory for its parameters."""
     try:
         with init_empty_weights():

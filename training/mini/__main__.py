@@ -7,7 +7,7 @@ import cv2
 import torch
 import typer
 
-from training.mini import data, depth, few_steps, unet, vae
+from training.mini import controlnet, data, depth, few_steps, unet, vae
 from training.mini.loop import Plan, train
 from training.painter.briefs import FAMILIAR
 
@@ -69,6 +69,14 @@ def write_unet(run: Run, folder: Path, model: Model = MINI) -> None:
 def train_depth(run: Run, minutes: Minutes) -> None:
     """Trains the depth model."""
     print(depth.train(depth.DepthPlan(run, minutes)))
+
+
+@app.command("controlnet")
+def train_controlnet(
+    kind: controlnet.Kind, folder: Path, run: Run, minutes: Minutes, model: Model = MINI, pictures: int = 720
+) -> None:
+    """Trains a ControlNet of the model on scenes painted into FOLDER; the result lies in RUN/KIND."""
+    print(controlnet.train(controlnet.ControlPlan(kind, model, folder, run, minutes, pictures)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,167 @@
+"""Control networks: diffusers folders and original single files, checked against the model they steer."""
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from core.checksum import checksum
+from core.devices import ModelPool
+from core.errors import WeightsError
+from core.weights import CONTROLNET, located
+from diffusion.models.files import weights_files
+from diffusion.models.loaded import LoadedModel
+from diffusion.models.networks import Settings, Tensors, emptied, filled
+from diffusion.models.parts import read_settings
+from diffusion.models.weights_file import open_weights
+
+KIND = "control network"
+OTHER_FILES = (  # (part of a tensor's name, what the file is)
+    ("lora_controlnet", "a ControlLoRA"),
+    ("body.0.", "a T2I-Adapter"),
+    ("adapter.body", "a T2I-Adapter"),
+    ("image_proj", "an IP-Adapter"),
+    ("ip_adapter", "an IP-Adapter"),
+    ("lora_up", "a LoRA"),
+    ("model.diffusion_model.", "a checkpoint"),
+)
+SHAPE = ("in_channels", "block_out_channels", "cross_attention_dim", "layers_per_block", "addition_embed_type")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlNetwork:
+    """One network in eval mode; shared, never changed."""
+
+    name: str  # as the user wrote it
+    identity: str  # checksum of its weights
+    network: Any  # diffusers ControlNetModel
+    channels: int  # of the hint: 3, or 6 for TemporalNet 2
+    factor: int  # pixels of the hint for each latent cell
+    is_global: bool  # whether it says nothing of places, as "shuffle"
+
+
+def control_path(name: str) -> Path:
+    """The file or folder of a control network by the name the user wrote.
+
+    Raises:
+        WeightsError: if there is none.
+    """
+    return located(CONTROLNET, name)
+
+
+def control_identity(path: Path) -> str:
+    """64 hex digits that change when the weights do."""
+    return checksum((path / "config.json", *weights_files(path)) if path.is_dir() else (path,))
+
+
+def load_control(name: str, model: LoadedModel, pool: ModelPool) -> ControlNetwork:
+    """The network, loaded the first time it is asked for.
+
+    Args:
+        name: a diffusers folder, a .safetensors or .pth file, a name in the models folders, or a hub id.
+        model: what it is to steer.
+        pool: keeps it.
+
+    Raises:
+        WeightsError: if there is no such network, or it is damaged or made for another family of models.
+    """
+    path = control_path(name)
+    return pool.get(KIND, str(path), (model.identity, model.dtype), lambda: _loaded(name, path, model))
+
+
+def _loaded(name: str, path: Path, model: LoadedModel) -> ControlNetwork:
+    """The network from its files, on the model's device."""
+    try:
+        settings, tensors = _folder(path) if path.is_dir() else _single(path, model)
+        _check_family(settings, model)
+        network = _made(settings, tensors, model.dtype)
+    except WeightsError as fault:
+        raise WeightsError(fault.what, where=fault.where or name, way_out=fault.way_out) from fault
+    config = network.config
+    factor = 2 ** (len(config.conditioning_embedding_out_channels) - 1)
+    if factor != model.autoencoder.factor:
+        raise WeightsError(
+            f"looks at hints of {factor} pixels a latent cell, {model.name} has {model.autoencoder.factor}", where=name
+        )
+    is_global = bool(config.global_pool_conditions) or "shuffle" in path.name.lower()
+    network.to(model.device)
+    return ControlNetwork(name, control_identity(path), network, config.conditioning_channels, factor, is_global)
+
+
+def _folder(path: Path) -> tuple[Settings, Tensors]:
+    """Settings and tensors of a diffusers folder."""
+    tensors: dict[str, torch.Tensor] = {}
+    for file in map(open_weights, weights_files(path)):
+        tensors |= file.read(file.shapes)
+    return read_settings(path / "config.json"), tensors
+
+
+def _single(path: Path, model: LoadedModel) -> tuple[Settings, Tensors]:
+    """Settings and tensors of one file; what the file does not tell is as in the model's UNet."""
+    from diffusers import ControlNetModel
+    from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
+
+    file = open_weights(path)
+    if not any("input_hint_block" in key or "controlnet_cond_embedding" in key for key in file.shapes):
+        raise WeightsError(f"holds {_other(file.shapes)}", way_out="Give a ControlNet")
+    known = inspect.signature(ControlNetModel.__init__).parameters
+    settings = {key: value for key, value in model.unet.config.items() if key in known}
+    tensors = file.read(file.shapes)
+    first = next((key for key in tensors if key.endswith("time_embed.0.weight")), None)
+    if first is not None:
+        context = next((t.shape[1] for key, t in tensors.items() if key.endswith("attn2.to_k.weight")), None)
+        width = tensors[first].shape[1]
+        if (width, context) != (settings["block_out_channels"][0], settings["cross_attention_dim"]):
+            raise WeightsError(_misfit(model), way_out="Give one made for this family")
+        try:
+            tensors = convert_controlnet_checkpoint(tensors, settings)
+        except (KeyError, IndexError, AttributeError, ValueError, RuntimeError, TypeError) as fault:
+            raise WeightsError(f"the tensors are not named as in ControlNet ({type(fault).__name__})") from fault
+    settings |= _hint_settings({key: t for key, t in tensors.items() if t is not None})
+    return {**settings, "_class_name": "ControlNetModel"}, {k: t for k, t in tensors.items() if t is not None}
+
+
+def _hint_settings(tensors: Tensors) -> dict[str, Any]:
+    """What the layers that look at the hint tell of themselves."""
+    prefix = "controlnet_cond_embedding."
+    first = tensors.get(f"{prefix}conv_in.weight")
+    if first is None or first.ndim != 4:
+        raise WeightsError("lacks the layers that look at the hint")
+    widths = [first.shape[0]]
+    while (block := tensors.get(f"{prefix}blocks.{2 * len(widths) - 1}.weight")) is not None:
+        widths.append(block.shape[0])
+    return {"conditioning_channels": first.shape[1], "conditioning_embedding_out_channels": tuple(widths)}
+
+
+def _check_family(settings: Settings, model: LoadedModel) -> None:
+    """Raises WeightsError for settings of a network whose results would not fit the model's UNet."""
+    if settings.get("_class_name") != "ControlNetModel":
+        raise WeightsError(f"holds a {settings.get('_class_name')}", way_out="Give a ControlNetModel")
+    for key in SHAPE:
+        own, theirs = settings.get(key), model.unet.config.get(key)
+        if key in settings and (list(own) if isinstance(own, tuple | list) else own) != (
+            list(theirs) if isinstance(theirs, tuple | list) else theirs
+        ):
+            raise WeightsError(_misfit(model), way_out="Give one made for this family")
+
+
+def _made(settings: Settings, tensors: Tensors, dtype: torch.dtype) -> Any:
+    """The network with its tensors, every one checked."""
+    from diffusers import ControlNetModel
+
+    network = emptied(ControlNetModel.from_config, settings, "the ControlNet")
+    return filled(network, tensors, dtype, part="the ControlNet")
+
+
+def _misfit(model: LoadedModel) -> str:
+    return f"this ControlNet is made for another family of models than {model.name} ({model.family})"
+
+
+def _other(shapes: Any) -> str:
+    """What a file that is no ControlNet holds."""
+    for part, kind in OTHER_FILES:
+        if any(part in key for key in shapes):
+            return kind
+    return f"{len(shapes)} tensors that make no ControlNet"

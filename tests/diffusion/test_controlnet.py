@@ -1,0 +1,164 @@
+"""Control networks: loaded from folders and single files, refused where they do not fit, and felt in pictures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import ControlNetModel
+from safetensors.torch import save_file
+
+from core.devices import ModelPool
+from core.errors import UserError, WeightsError
+from core.image import Size
+from diffusion.hints import Hint
+from diffusion.models.controlnet import load_control
+from diffusion.models.load import load_model
+from diffusion.pictures import Studio
+from diffusion.request import ControlImage, ImageRequest, Sampling
+from diffusion.steering import soft_weight
+from tests.diffusion.models.toy import toy_pipeline, toy_unet, unet_name
+from tests.motion.pictures import clouds
+
+SIZE = Size(30, 32)
+
+
+def network(family="sd1", channels=3):
+    torch.manual_seed(5)
+    made = ControlNetModel.from_unet(
+        toy_unet(family), conditioning_embedding_out_channels=(4, 8), conditioning_channels=channels
+    )
+    zeroed = (made.controlnet_down_blocks, made.controlnet_mid_block, made.controlnet_cond_embedding.conv_out)
+    for parameter in (one for part in zeroed for one in part.parameters()):
+        torch.nn.init.normal_(parameter, std=0.3)
+    return made.eval()
+
+
+def original_name(key):
+    """A tensor's name in the files of ControlNet's authors."""
+    head, *rest = key.split(".")
+    if head == "controlnet_down_blocks":
+        return f"zero_convs.{rest[0]}.0.{rest[1]}"
+    if head == "controlnet_mid_block":
+        return f"middle_block_out.0.{rest[0]}"
+    if head == "controlnet_cond_embedding":
+        if rest[0] == "blocks":
+            return f"input_hint_block.{2 * (int(rest[1]) + 1)}.{rest[2]}"
+        return f"input_hint_block.{0 if rest[0] == 'conv_in' else 14}.{rest[1]}"
+    return unet_name(key, ())
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("control")
+    toy_pipeline("sd1").save_pretrained(folder / "model")
+    network().save_pretrained(folder / "canny")
+    network(channels=6).save_pretrained(folder / "temporal2")
+    network("sdxl").save_pretrained(folder / "xl")
+    state = {f"control_model.{original_name(key)}": value for key, value in network().state_dict().items()}
+    save_file(state, folder / "canny.safetensors")
+    torch.save(state, folder / "canny.pth")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(home):
+    return load_model(str(home / "model"), ModelPool())
+
+
+@pytest.fixture(scope="module")
+def draw(model):
+    pool = ModelPool()
+    studio = Studio(model, load_control=lambda name, asked: load_control(name, asked, pool))
+
+    def drawn(*controls, **changes):
+        request = ImageRequest((("a", 1.0),), "b", SIZE, 3, "Euler", Sampling(steps=4), controls=controls)
+        return studio.pictures([replace(request, **changes)])[0]
+
+    return drawn
+
+
+@pytest.fixture
+def canny(home):
+    return ControlImage(str(home / "canny"), Hint(clouds(Size(60, 64))))
+
+
+def test_soft_weights_are_the_web_uis():
+    found = [soft_weight(layer, 13, "prompt") for layer in range(13)]
+    told = (0.0994, 0.1205, 0.1461, 0.1770, 0.2146, 0.2601, 0.3153, 0.3822, 0.4633, 0.5615, 0.6806, 0.8250, 1)
+    assert found == pytest.approx(told, abs=1e-4)
+    assert [soft_weight(layer, 10, "control") for layer in range(10)] == pytest.approx(told[:10], abs=1e-4)
+    assert soft_weight(0, 13, "balanced") == 1
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".pth"])
+def test_a_single_file_is_the_network_of_the_folder(home, model, ending):
+    folder, single = (load_control(str(home / name), model, ModelPool()) for name in ("canny", f"canny{ending}"))
+    theirs = single.network.state_dict()
+    assert all(torch.equal(value, theirs[key]) for key, value in folder.network.state_dict().items())
+
+
+def test_a_control_acts_by_its_weight(draw, canny):
+    plain = draw()
+    light, full = (np.abs(draw(replace(canny, weight=weight)) - plain).mean() for weight in (0.2, 1.0))
+    assert 0 < light < full
+    assert np.array_equal(draw(replace(canny, weight=0.0)), plain)
+
+
+def test_another_hint_gives_another_picture(draw, canny):
+    assert not np.array_equal(draw(canny), draw(replace(canny, hint=Hint(clouds(Size(60, 64), seed=2)))))
+
+
+def test_units_are_summed_in_any_order(draw, canny):
+    other = replace(canny, hint=Hint(clouds(Size(60, 64), seed=2)), weight=0.5)
+    assert np.allclose(draw(canny, other), draw(other, canny), atol=1e-4)
+    assert not np.allclose(draw(canny, other), draw(canny), atol=1e-3)
+
+
+def test_a_window_outside_the_steps_changes_nothing(draw, canny):
+    assert np.array_equal(draw(replace(canny, start=0.8, end=0.9)), draw())  # four steps: at 0, 1/4, 1/2 and 3/4
+    assert not np.array_equal(draw(replace(canny, start=0.7, end=0.9)), draw())
+
+
+def test_each_mode_gives_its_own_picture(draw, canny):
+    found = [draw(replace(canny, mode=mode)) for mode in ("balanced", "prompt", "control")]
+    assert not any(np.array_equal(one, other) for one, other in zip(found, [*found[1:], found[0]], strict=True))
+
+
+def test_a_mask_keeps_it_to_its_place(draw, canny):
+    nowhere, everywhere = np.zeros((8, 8), np.float32), np.ones((8, 8), np.float32)
+    assert np.allclose(draw(replace(canny, mask=nowhere)), draw(), atol=1e-5)
+    assert np.allclose(draw(replace(canny, mask=everywhere)), draw(canny), atol=1e-5)
+
+
+def test_it_acts_in_image_to_image(draw, canny):
+    init = clouds(SIZE, seed=4)
+    assert not np.array_equal(draw(canny, init=init), draw(init=init))
+
+
+def test_six_channels_want_a_flow_picture(draw, home):
+    picture = clouds(Size(60, 64))
+    two = ControlImage(str(home / "temporal2"), Hint(picture, flow=picture))
+    assert not np.array_equal(draw(two), draw())
+    with pytest.raises(UserError, match="6 channels, the hint has 3"):
+        draw(replace(two, hint=Hint(picture)))
+
+
+@pytest.mark.parametrize("changes", [{"weight": 2.5}, {"weight": -1.0}, {"start": 0.6, "end": 0.4}])
+def test_numbers_out_of_range_are_refused(draw, canny, changes):
+    with pytest.raises(UserError, match="control"):
+        draw(replace(canny, **changes))
+
+
+def test_another_family_is_refused(home, model):
+    with pytest.raises(WeightsError, match="another family"):
+        load_control(str(home / "xl"), model, ModelPool())
+
+
+def test_what_is_no_control_network_is_told(tmp_path, model):
+    save_file({"lora_unet_x.lora_up.weight": torch.ones(2, 2)}, tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match="holds a LoRA"):
+        load_control(str(tmp_path / "x.safetensors"), model, ModelPool())
+    (tmp_path / "y.safetensors").write_bytes(b"no weights at all")
+    with pytest.raises(WeightsError):
+        load_control(str(tmp_path / "y.safetensors"), model, ModelPool())
