@@ -61,9 +61,7 @@ class Unit:
         residuals = [*down, middle]
         if self.network.is_global:
             residuals = [one.mean(dim=(2, 3), keepdim=True).expand_as(one) for one in residuals]
-        scaled = [
-            one * self._factors(layer, len(residuals), weights, rows, one) for layer, one in enumerate(residuals)
-        ]
+        scaled = [one * self._factors(layer, len(residuals), weights, rows, one) for layer, one in enumerate(residuals)]
         if self.masks is not None:
             masks = self.masks[images]
             scaled = [one * functional.interpolate(masks, one.shape[2:], mode="area").to(one.dtype) for one in scaled]
@@ -80,7 +78,8 @@ class Unit:
     def _factors(self, layer: int, layers: int, weights: Sequence[float], rows: Sequence[Row], like: Tensor) -> Tensor:
         """What one layer's residual of each row is multiplied with; R x 1 x 1 x 1."""
         found = [
-            weight * soft_weight(layer, layers, self.modes[row.image]) for weight, row in zip(weights, rows, strict=True)
+            weight * soft_weight(layer, layers, self.modes[row.image])
+            for weight, row in zip(weights, rows, strict=True)
         ]
         return like.new_tensor(found).view(-1, 1, 1, 1)
 

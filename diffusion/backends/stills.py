@@ -18,6 +18,7 @@ from diffusion.request import ImageRequest
 if TYPE_CHECKING:
     import torch
 
+    from diffusion.models.controlnet import ControlNetwork
     from diffusion.models.loaded import LoadedModel
     from diffusion.pictures import FloatPicture, Studio
 
@@ -82,7 +83,7 @@ class Stills:
         """The model, ready to draw."""
         from diffusion.pictures import Studio
 
-        return Studio(self._loaded(self._options.model), self._loaded)
+        return Studio(self._loaded(self._options.model), self._loaded, load_control=self._control)
 
     @cached_property
     def _exact_studio(self) -> "Studio":
@@ -94,7 +95,13 @@ class Stills:
         def load(name: str) -> "LoadedModel":
             return self._loaded(name, torch.float32)
 
-        return Studio(load(self._options.model), load)
+        return Studio(load(self._options.model), load, load_control=self._control)
+
+    def _control(self, name: str, model: "LoadedModel") -> "ControlNetwork":
+        """A control network for a model."""
+        from diffusion.models.controlnet import load_control
+
+        return load_control(name, model, self._pool)
 
     def _loaded(self, name: str, dtype: "torch.dtype | None" = None) -> "LoadedModel":
         """A model with the autoencoder asked for."""
