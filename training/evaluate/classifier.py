@@ -100,8 +100,12 @@ def _painted(number: int, style: str, side: int) -> Image:
 
 def palette_of(image: Image) -> str:
     """The palette whose hue is nearest to that of the picture's colourful parts."""
-    own = _chroma(to_float(image).reshape(-1, 3))
-    return min(PALETTES, key=lambda name: float(np.linalg.norm(own - _chroma(_swatch(name)))))
+    return min(PALETTES, key=lambda name: palette_distance(image, name))
+
+
+def palette_distance(image: Image, palette: str) -> float:
+    """How far the hue of the picture's colourful parts is from a palette's, 0..2."""
+    return float(np.linalg.norm(_chroma(to_float(image).reshape(-1, 3)) - _chroma(_swatch(palette))))
 
 
 def brightness_of(image: Image) -> float:

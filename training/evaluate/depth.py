@@ -10,7 +10,7 @@ from core.seeds import derive
 from motion.depth.mini import MiniDepth
 from training.evaluate.pictures import Finding
 from training.mini.depth import spoilt
-from training.painter.briefs import SUBJECTS, brief
+from training.painter.briefs import LAYOUTS, SUBJECTS, brief
 from training.painter.compose import scene
 from training.painter.theatre import Shot, view
 
@@ -24,7 +24,7 @@ def findings(model: MiniDepth, count: int = 45) -> Iterator[Finding]:
     for number in range(count):
         seed = derive(number, "held-out depth")
         draw = np.random.default_rng(seed)
-        painted = scene(brief(seed, SUBJECTS[number % len(SUBJECTS)]))
+        painted = scene(brief(seed, SUBJECTS[number % len(SUBJECTS)], LAYOUTS))
         seen = view(painted, Size(256, 256), Shot(draw.uniform(-0.1, 0.1), 0, draw.uniform(0, 0.15)))
         if seen.depth.max() < CLEAR * seen.depth.min():
             continue

@@ -12,6 +12,7 @@ from training.evaluate.classifier import (
     STYLES,
     brightness_of,
     painter_pictures,
+    palette_distance,
     palette_of,
     style_pictures,
     styles_of,
@@ -122,16 +123,20 @@ def styles(model: MiniModel, style_judge: nn.Module) -> Iterator[Finding]:
 
 def img2img(model: MiniModel, classifier: nn.Module) -> Iterator[Finding]:
     """Half-strength redrawing with a new palette: the layout stays, the colour follows."""
-    images, _ = painter_pictures(first=2**20, count=18, side=256)
-    kept = [(image, subject) for image, subject in zip(images, SUBJECTS * 2, strict=True) if subject in LANDSCAPES]
-    wanted = [tuple(PALETTES)[index % 8] for index in range(len(kept))]
+    images, truth = painter_pictures(first=2**20, count=36, side=256)
+    named = [(image, SUBJECTS[index]) for image, index in zip(images, truth, strict=True)]
+    kept = [(image, subject) for image, subject in named if subject in LANDSCAPES]
+    wanted = [tuple(PALETTES)[index % len(PALETTES)] for index in range(len(kept))]
     prompts = [f"{palette} {subject}" for palette, (_, subject) in zip(wanted, kept, strict=True)]
     pictures = redrawn(model, [image for image, _ in kept], prompts, range(len(kept)), strength=0.5)
     alike = [_edge_correlation(image, picture) for (image, _), picture in zip(kept, pictures, strict=True)]
     yield Finding("img2img at 0.5: edges kept", float(np.mean(alike)), ">= 0.4", tuple(pictures), tuple(prompts))
-    yield Finding(
-        "img2img at 0.5: palette right", _share([palette_of(one) for one in pictures], wanted), "well above 0.125"
-    )
+    nearer = [
+        palette_distance(picture, palette) < palette_distance(image, palette)
+        for (image, _), picture, palette in zip(kept, pictures, wanted, strict=True)
+    ]
+    yield Finding("img2img at 0.5: hue nearer to the new palette than before", float(np.mean(nearer)), "well above 0.5")
+    yield Finding("img2img at 0.5: palette right", _share([palette_of(one) for one in pictures], wanted), "above 0.125")
     same = _share(subjects_of(classifier, pictures), [subject for _, subject in kept])
     yield Finding("img2img at 0.5: subject right", same, "about that of the text")
 

@@ -1,4 +1,4 @@
-"""Commands: python -m training.mini {data,vae,unet,export,few-steps,depth} --help."""
+"""Commands: python -m training.mini {data,vae,unet,export,few-steps,export-few-steps,depth} --help."""
 
 from pathlib import Path
 from typing import Annotated
@@ -63,6 +63,12 @@ def train_few_steps(
 def write_unet(run: Run, folder: Path, model: Model = MINI) -> None:
     """Writes a run's averaged UNet and text encoder into the model folder FOLDER, as float16."""
     unet.export(run, model, folder)
+
+
+@app.command("export-few-steps")
+def write_few_steps(run: Run, file: Path, model: Model = MINI, rank: int = 32) -> None:
+    """Writes what a few-steps run changed as the LoRA FILE."""
+    few_steps.export(run, model, file, rank)
 
 
 @app.command("depth")

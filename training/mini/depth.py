@@ -16,7 +16,7 @@ from core.seeds import derive
 from motion.depth._network import FARTHEST, DepthNetwork
 from motion.depth.mini import SHORT_SIDE, WEIGHTS
 from training.mini.run import Average, Clock, RunFolder, in_half, rate
-from training.painter.briefs import SUBJECTS, brief
+from training.painter.briefs import LAYOUTS, SUBJECTS, brief
 from training.painter.compose import scene
 from training.painter.theatre import Shot, view
 
@@ -53,7 +53,7 @@ def examples(seed: int, first: int, count: int, side: int) -> list[Example]:
 def _example(seed: int, subject: str, side: int) -> Example:
     draw = np.random.default_rng(seed)
     shot = Shot(draw.uniform(-0.15, 0.15), draw.uniform(-0.04, 0.04), draw.uniform(0, 0.2), draw.uniform(0, 10))
-    seen = view(scene(brief(seed, subject)), Size(side, side), shot)
+    seen = view(scene(brief(seed, subject, LAYOUTS)), Size(side, side), shot)
     return Example(seen.image, as_share(seen.depth))
 
 

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from core.image import Image
+from diffusion.models.extracted import extracted_lora, write_lora
+from training.mini.loop import Plan, Training
 from training.mini.model import MiniModel
 from training.mini.samples import SHEET_PROMPTS, drawn_in_few, sheet
 from training.mini.unet import shares
@@ -81,3 +83,18 @@ class ConsistencyTask:
         scaled = (TIME_SCALE * times).reshape(-1, 1, 1, 1)
         kept = DATA_SPREAD**2 / (scaled**2 + DATA_SPREAD**2)
         return kept * noisy + (1 - kept).sqrt() * (signal * noisy - spread * velocity)
+
+
+def export(run: Path, start: Path, file: Path, rank: int) -> None:
+    """Writes what a run changed in the UNet as a LoRA with kohya's names.
+
+    Args:
+        run: the run's folder.
+        start: the model folder it started from.
+        file: a .safetensors file.
+        rank: of each layer's change; more keeps more of it.
+    """
+    training = Training(ConsistencyTask, Plan(start, run, run, minutes=1))
+    with training.average.swapped():
+        tensors = extracted_lora(MiniModel.load(start).unet, training.task.model.unet, rank)
+    write_lora(file, tensors, rank=rank, base_model="mini")

@@ -32,7 +32,7 @@ def test_a_feedback_loop_is_judged_by_contrast_colour_and_subject(toy):
 @pytest.mark.slow
 def test_redrawing_is_judged_by_edges_palette_and_subject(toy):
     found = list(pictures.img2img(toy, Undecided()))
-    assert len(found) == 3 and -1 <= found[0].value <= 1 and 0 <= found[1].value <= 1
+    assert len(found) == 4 and -1 <= found[0].value <= 1 and all(0 <= one.value <= 1 for one in found[1:])
 
 
 def test_edges_of_a_picture_correlate_with_themselves_and_not_with_others():

@@ -86,6 +86,8 @@ def test_distillation_moves_the_unet_and_leaves_the_words(toy, cached, tmp_path)
     kept = RunFolder(tmp_path).load()
     assert kept["step"] > 0 and "text" not in kept
     assert not torch.equal(kept["unet"]["conv_in.weight"], MiniModel.load(toy).unet.conv_in.weight)
+    few_steps.export(tmp_path, toy, tmp_path / "few.safetensors", rank=2)
+    assert any(name.startswith("lora_unet_") for name in load_file(tmp_path / "few.safetensors"))
 
 
 def test_times_are_spread_over_the_whole_range():
