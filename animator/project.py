@@ -127,7 +127,7 @@ class Loaded:
 
 PREVIEW_SIDE, PREVIEW_STEPS = 256, 8  # pixels of the longer side; steps, for a generator put in later
 MOST_WARNINGS = 20  # unknown keys told one by one
-RENDERED = (".mp4", ".png")  # what holds the project it was made from
+RENDERED = (".mp4", ".mov", ".mkv", ".webm", ".png")  # what holds the project it was made from
 
 
 def load(path: Path, changes: Sequence[str] = ()) -> Loaded:

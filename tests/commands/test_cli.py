@@ -47,6 +47,16 @@ def test_a_project_becomes_frames_a_video_and_a_contact_sheet(tiny, tmp_path, ca
     assert "tiny.mp4" in capsys.readouterr().out
 
 
+def test_videos_of_every_container_hold_the_project(tmp_path):
+    formats = [{"format": name} for name in ("webm", "prores", "mkv")]
+    source = written(tmp_path / "tiny.json", TINY | {"export": formats})
+    assert run("render", source, "-o", tmp_path / "out") == 0
+    for ending in ("webm", "mov", "mkv"):
+        again = tmp_path / ending
+        assert run("render", tmp_path / "out" / "tiny" / f"tiny.{ending}", "-o", again) == 0
+        assert frames_in(again / "tiny").keys() == frames_in(tmp_path / "out" / "tiny").keys()
+
+
 def test_the_video_and_every_frame_hold_the_project(tiny, tmp_path):
     out = tmp_path / "out"
     run("render", tiny, "-o", out)
