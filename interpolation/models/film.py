@@ -92,7 +92,11 @@ def build(options: Options, pool: ModelPool) -> Film:
     """
     if options.tile < 256:
         raise WeightsError(f"parts of {options.tile} pixels are too small", where="tile", way_out="Give 256 or more")
-    path = local_path(options.weights, purpose="FILM weights")
+    try:
+        path = local_path(options.weights, purpose="FILM weights")
+    except WeightsError as fault:
+        way_out = "Give the released film_net_fp32.pt with --weights, or train a small one: python -m training.film"
+        raise WeightsError(f"no FILM weights {options.weights!r}", way_out=way_out) from fault
     file = path / WEIGHTS if path.is_dir() else path
     if not file.is_file():
         raise WeightsError(f"there is no {WEIGHTS}", where=str(path), way_out="Give the file of the weights")

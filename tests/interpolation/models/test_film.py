@@ -63,6 +63,11 @@ def test_broken_files_are_told(tmp_path, content, name):
         loaded(tmp_path / name)
 
 
+def test_without_weights_the_way_to_them_is_told():
+    with pytest.raises(WeightsError, match="film_net_fp32"):
+        film.build(film.Options("no/where"), ModelPool())
+
+
 def test_other_networks_are_told(tmp_path):
     torch.save({"weight": torch.ones(3)}, tmp_path / "other.pt")
     with pytest.raises(WeightsError, match="no FILM"):
