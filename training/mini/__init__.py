@@ -1,1 +1,1 @@
-"""Trainers of the embedded model: python -m training.mini {data,vae,unet,depth}."""
+"""Trainers of the embedded model: python -m training.mini --help."""

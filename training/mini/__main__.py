@@ -1,4 +1,4 @@
-"""Commands: python -m training.mini {data,vae,unet,export,few-steps,export-few-steps,depth} --help."""
+"""Commands: python -m training.mini {data,vae,unet,export,few-steps,export-few-steps,depth,controlnet} --help."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +7,7 @@ import cv2
 import torch
 import typer
 
-from training.mini import controlnet, data, depth, few_steps, unet, vae
+from training.mini import control_examples, controlnet, data, depth, few_steps, unet, vae
 from training.mini.loop import Plan, train
 from training.painter.briefs import FAMILIAR
 
@@ -79,7 +79,7 @@ def train_depth(run: Run, minutes: Minutes) -> None:
 
 @app.command("controlnet")
 def train_controlnet(
-    kind: controlnet.Kind, folder: Path, run: Run, minutes: Minutes, model: Model = MINI, pictures: int = 720
+    kind: control_examples.Kind, folder: Path, run: Run, minutes: Minutes, model: Model = MINI, pictures: int = 900
 ) -> None:
     """Trains a ControlNet of the model on scenes painted into FOLDER; the result lies in RUN/KIND."""
     print(controlnet.train(controlnet.ControlPlan(kind, model, folder, run, minutes, pictures)))
