@@ -27,7 +27,10 @@ class Footage:
         """Args: source: a picture, video, folder or pattern such as `shots/*.png`; fps: of the project."""
         self.source, self.fps = source, fps
         self._kept: OrderedDict[int, Image] = OrderedDict()
-        self._rewound()
+        self._pictures = self._read()
+        self._now: TimedImage | None = None  # what was shown last
+        self._ahead: TimedImage | None = None  # what is shown next; None before the first and after the last
+        self._reached = -1  # the frame it was asked for last
 
     @cached_property
     def frames(self) -> int | None:
@@ -62,7 +65,7 @@ class Footage:
             return self._still
         if frame not in self._kept:
             if frame < self._reached:
-                self._rewound()
+                self._pictures, self._now, self._ahead = self._read(), None, None
             self._kept[frame] = self._shown_at(frame)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
@@ -83,13 +86,6 @@ class Footage:
                 way_out="Give a longer one, or render fewer frames",
             )
         return self._now.image
-
-    def _rewound(self) -> None:
-        """Starts again; the file is opened when the first picture is asked for."""
-        self._pictures = self._read()
-        self._now: TimedImage | None = None
-        self._ahead: TimedImage | None = None
-        self._reached = -1
 
     def _read(self) -> Iterator[TimedImage]:
         with open_video(self.source, self.fps) as video:
