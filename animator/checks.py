@@ -143,7 +143,7 @@ def _model_faults(project: "Project") -> Iterator[Fault]:
     yield from _named_model_faults("model", project.model)
     if project.vae.lower() != AUTOMATIC:
         try:
-            vae_path(project.vae, Path(project.model))
+            vae_path(project.vae, on_this_machine(CHECKPOINT, project.model) or Path(project.model))
         except WeightsError as error:
             yield Fault("vae", error.what, error.way_out)
     if project.refiner is not None:

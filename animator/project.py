@@ -23,6 +23,7 @@ from animator.shape import UnknownKey, is_text, is_told, shaped, unknown_keys
 from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
+from diffusion.models.files import quick_vae
 from diffusion.request import DrawingRules, Refiner
 from motion.camera import Border, Geometry, Resampling
 
@@ -93,7 +94,9 @@ class Project:
     mode: str = "flat"  # how frames are made: flat moves in the picture plane, depth through the scene
     generator: str = "stills"  # who makes pictures: stills asks a model, passthrough shows the motion alone
     model: str = "mini"  # what the generator loads: a name, a path, a hub id
-    vae: str = "automatic"  # autoencoder: automatic (one named like the model), none (its own), a name, a path
+    vae: str = (
+        "automatic"  # autoencoder: automatic (one named like the model), none (its own), taesd (tiny), a name, a path
+    )
     checkpoint: str = ""  # a model drawing in place of `model`, or the text of a schedule: 0:("mini"), 60:("other")
     prompts: Mapping[str, str] = field(default_factory=dict)  # "frame": "what to show --neg what not to show"
     positive: str = ""  # put before every prompt
@@ -125,7 +128,8 @@ class Loaded:
     warnings: tuple[str, ...] = ()  # unknown settings; for settings of other tools, everything that differs
 
 
-PREVIEW_SIDE, PREVIEW_STEPS = 256, 8  # pixels of the longer side; steps, for a generator put in later
+PREVIEW_SIDE, PREVIEW_STEPS = 256, 8  # pixels of the longer side; steps of a generator that draws
+MOTION_ALONE = "passthrough"  # the generator of a preview without a model
 MOST_WARNINGS = 20  # unknown keys told one by one
 RENDERED = (".mp4", ".mov", ".mkv", ".webm", ".png")  # what holds the project it was made from
 
@@ -215,12 +219,17 @@ def save(project: Project, path: Path) -> None:
         raise UserError(f"cannot be written ({fault.strerror})", where=str(path)) from fault
 
 
-def as_preview(project: Project) -> Project:
-    """The same animation, small and without a model: camera and timing alone, through the same path."""
+def as_preview(project: Project, generator: str = MOTION_ALONE) -> Project:
+    """The same animation, small and in few steps, through the same path.
+
+    Args:
+        generator: shows camera and timing alone, or draws, with the tiny autoencoder where the model has one.
+    """
     scale = min(1.0, PREVIEW_SIDE / max(project.size))
     size = Size(*(max(SMALLEST_SIDE, round(side * scale / SIDE_STEP) * SIDE_STEP) for side in project.size))
     sampling = {**project.sampling, "steps": PREVIEW_STEPS}
-    return replace(project, size=size, generator="passthrough", sampling=sampling)
+    vae = quick_vae(project.model, project.vae)
+    return replace(project, size=size, generator=generator, sampling=sampling, vae=vae)
 
 
 def _ignored(unknown: Sequence[UnknownKey]) -> Iterator[str]:

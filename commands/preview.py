@@ -1,20 +1,33 @@
-"""`preview`: camera and timing alone, through the same path as a render."""
+"""`preview`: the animation small and quick, through the same path as a render."""
 
+from functools import partial
 from pathlib import Path
+from typing import Annotated
 
-from commands.render import Frames, Fresh, Projects, prepared, render_all
-from commands.terminal import OutFolder, Settings
+import typer
+
+from commands.render import Frames, Fresh, Model, Projects, prepared, render_all
+from commands.terminal import ModelsFolders, OutFolder, Settings
+
+Generator = Annotated[
+    str, typer.Option(help="passthrough shows motion alone; stills draws in few steps, with TAESD if there is one.")
+]
 
 
 def command(
     projects: Projects,
     out: OutFolder = Path("renders/preview"),
     fresh: Fresh = False,
+    generator: Generator = "passthrough",
+    model: Model = "",
     frames: Frames = "",
     settings: Settings = None,
+    models_dir: ModelsFolders = None,
 ) -> int:
-    """Render small and without a model: shows camera, timing and prompts' places within seconds."""
+    """Render small: camera, timing and prompts' places within seconds, without a model or quickly drawn."""
     from animator.project import as_preview
 
-    jobs = prepared(projects, out, [*(settings or ())], frames, as_preview)
+    changes = [*(settings or ()), f"generator={generator}"]
+    changes += [f"model={model}"] if model else []
+    jobs = prepared(projects, out, changes, frames, partial(as_preview, generator=generator))
     return render_all(jobs, fresh=fresh)

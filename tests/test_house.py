@@ -10,6 +10,7 @@ FUNCTION_LINES, PARAMETERS, FILE_LINES = 50, 7, 400
 EXCEPTIONS: dict[str, str] = {
     "motion/warp3d.py: warp3d": "picture, scene, camera, lens, and how to read pixels",
     "commands/control.py: command": "a command's parameters are the options of its help page",
+    "commands/preview.py: command": "a command's parameters are the options of its help page",
     "commands/render.py: command": "a command's parameters are the options of its help page",
     "commands/image.py: command": "a command's parameters are the options of its help page",
     "commands/interpolate.py: command": "a command's parameters are the options of its help page",

@@ -31,7 +31,7 @@ class Options:
     """What to draw with."""
 
     model: str = "mini"  # a name in the models folders, a diffusers folder, a .safetensors or .ckpt file, or a hub id
-    vae: str = "automatic"  # autoencoder: automatic (one named like the model), none (the model's own), a name, a path
+    vae: str = "automatic"  # autoencoder: automatic (named like the model), none (the model's), taesd, a name, a path
 
 
 class Stills:

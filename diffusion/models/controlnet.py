@@ -14,7 +14,7 @@ from core.weights import CONTROLNET, located
 from diffusion.models.files import weights_files
 from diffusion.models.loaded import LoadedModel
 from diffusion.models.networks import Settings, Tensors, emptied, filled
-from diffusion.models.parts import read_settings
+from diffusion.models.settings import read_settings
 from diffusion.models.weights_file import open_weights
 
 KIND = "control network"

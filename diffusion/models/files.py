@@ -4,7 +4,8 @@ from pathlib import Path
 
 from core.checksum import checksum
 from core.errors import WeightsError
-from core.weights import CHECKPOINT, VAE, VAE_ENDINGS, listed, located
+from core.weights import CHECKPOINT, TAESD, VAE, VAE_ENDINGS, listed, located, missing, on_this_machine
+from diffusion.models.outline import outline
 
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
 SETTINGS = (*NETWORKS, "scheduler", "tokenizer", "tokenizer_2")
@@ -16,6 +17,9 @@ WEIGHTS_NAMES = tuple(
 )
 
 AUTOMATIC, NONE = "automatic", "none"  # autoencoder: one named like the checkpoint; the checkpoint's own
+TINY = "taesd"  # autoencoder: the tiny one of the checkpoint's family
+TINY_CHANNELS = 4  # of the latents that it is made for
+HALVES = ("_encoder", "_decoder")  # what the names of the two files of an original TAESD end with
 
 
 def model_path(name: str) -> Path:
@@ -43,7 +47,8 @@ def vae_path(choice: str, checkpoint: Path) -> Path | None:
     """The autoencoder's file or folder; None for the one in the checkpoint.
 
     Args:
-        choice: "none", "automatic" (a file with the checkpoint's stem beside it, else in a VAE folder), a name, a path.
+        choice: "none", "automatic" (a file with the checkpoint's stem beside it, else in a VAE folder), "taesd" (the
+            tiny one of its family), a name, a path.
         checkpoint: file or folder.
 
     Raises:
@@ -51,13 +56,58 @@ def vae_path(choice: str, checkpoint: Path) -> Path | None:
     """
     if choice.lower() == NONE:
         return None
+    if choice.lower() == TINY:
+        return tiny_path(checkpoint)
     if choice.lower() != AUTOMATIC:
-        return located(VAE, choice)
+        return on_this_machine(TAESD, choice, may_be_path=False) or located(VAE, choice)
     if checkpoint.is_dir():
         return None
     beside = (checkpoint.with_name(checkpoint.stem + ending) for ending in VAE_ENDINGS)
     in_folders = (file.path for file in listed(VAE) if file.stem == checkpoint.stem)
     return next((path for path in (*beside, *in_folders) if path.exists()), None)
+
+
+def tiny_path(checkpoint: Path) -> Path:
+    """The tiny autoencoder (TAESD) of a checkpoint's family: its folder, or the decoder of the original two files.
+
+    Raises:
+        WeightsError: if there is none, or none can be.
+    """
+    told = outline(checkpoint)
+    if told is None:
+        way_out = "Name taesd_decoder (SD 1.x, 2.x) or taesdxl_decoder (XL) yourself"
+        raise WeightsError("does not tell its family before it is loaded", where=str(checkpoint), way_out=way_out)
+    if told.channels != TINY_CHANNELS:
+        way_out = f"Use {AUTOMATIC!r}"
+        raise WeightsError(
+            f"there is no TAESD for its {told.channels} channels", where=str(checkpoint), way_out=way_out
+        )
+    whole = "taesdxl" if told.family == "sdxl" else "taesd"
+    for name in (whole, whole + HALVES[1]):
+        if (found := on_this_machine(TAESD, name, may_be_path=False)) is not None:
+            return found
+    raise missing(TAESD, whole + HALVES[1])
+
+
+def quick_vae(model: str, choice: str) -> str:
+    """The choice of autoencoder for a preview by a model: the tiny one where there is a whole one, else as it was."""
+    try:
+        checkpoint = on_this_machine(CHECKPOINT, model)
+        tiny = None if checkpoint is None else tiny_path(checkpoint)
+    except WeightsError:
+        return choice
+    is_half = tiny is not None and tiny.stem.endswith(HALVES) and len(vae_files(tiny)) < len(HALVES)
+    return choice if tiny is None or is_half else TINY
+
+
+def vae_files(path: Path) -> tuple[Path, ...]:
+    """All files of an autoencoder: of its folder, or the one; both of a TAESD that has a file for each half."""
+    if path.is_dir():
+        return tuple(sorted(file for file in path.iterdir() if file.is_file()))
+    halves = [half for half in HALVES if path.stem.endswith(half)]
+    stem = path.stem.removesuffix(halves[0]) if halves else path.stem
+    both = (path.with_name(f"{stem}{half}{path.suffix}") for half in HALVES) if halves else (path,)
+    return tuple(file for file in both if file.exists() or file == path)
 
 
 def vae_identity(path: Path) -> str:
@@ -67,7 +117,7 @@ def vae_identity(path: Path) -> str:
         WeightsError: if it cannot be read.
     """
     try:
-        return checksum(sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else (path,))
+        return checksum(vae_files(path))
     except OSError as fault:
         raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
 

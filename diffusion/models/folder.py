@@ -1,6 +1,5 @@
 """Models in a diffusers folder: one subfolder for each network, settings beside the weights."""
 
-import re
 from pathlib import Path
 from typing import Any, get_args
 
@@ -8,14 +7,15 @@ import torch
 from torch import Tensor
 
 from core.errors import WeightsError
+from diffusion.models.family import Family, Prediction
 from diffusion.models.files import weights_files
-from diffusion.models.loaded import Family, Prediction, TextPart
+from diffusion.models.loaded import TextPart
 from diffusion.models.networks import made_autoencoder, made_text_encoder, made_unet
-from diffusion.models.parts import ModelParts, read_settings
+from diffusion.models.outline import folder_family
+from diffusion.models.parts import ModelParts
+from diffusion.models.settings import read_settings
 from diffusion.models.signal import signal_shares
 from diffusion.models.weights_file import open_weights
-
-PIPELINE = re.compile(r"(StableDiffusion(XL)?(Img2Img|Inpaint)?|LatentConsistencyModel(Img2Img)?)Pipeline")
 
 
 def load_folder(folder: Path, dtype: torch.dtype, vae_dtype: torch.dtype) -> ModelParts:
@@ -27,7 +27,7 @@ def load_folder(folder: Path, dtype: torch.dtype, vae_dtype: torch.dtype) -> Mod
     scheduler = read_settings(folder / "scheduler" / "scheduler_config.json")
     unet = network_settings(folder / "unet")
     index = read_settings(folder / "model_index.json")
-    family = _family(index, unet)
+    family = folder_family(index, unet)
     is_refiner = family == "sdxl" and index.get("text_encoder") == [None, None]
     tails = ("_2",) if is_refiner else ("", "_2") if family == "sdxl" else ("",)
     return ModelParts(
@@ -51,26 +51,6 @@ def network_tensors(part: Path) -> dict[str, Tensor]:
 def network_settings(part: Path) -> dict[str, Any]:
     """The settings of one network."""
     return read_settings(part / "config.json")
-
-
-def _family(index: dict[str, Any], unet: dict[str, Any]) -> Family:
-    """The family, told from what sets them apart at any size: SDXL by its added vectors, SD 2 by linear projections.
-
-    Raises:
-        WeightsError: for a pipeline of another kind.
-    """
-    name = str(index.get("_class_name"))
-    if not PIPELINE.fullmatch(name):
-        raise WeightsError(
-            f"holds a {name}",
-            way_out="Give a folder of Stable Diffusion 1.x, 2.x or XL for text to image or inpainting",
-        )
-    seen, given = unet.get("in_channels"), unet.get("out_channels")
-    if seen != given and not (isinstance(given, int) and seen == 2 * given + 1):
-        raise WeightsError(f"holds a UNet with {seen} channels in and {given} out")
-    if unet.get("addition_embed_type") == "text_time":
-        return "sdxl"
-    return "sd2" if unet.get("use_linear_projection") else "sd1"
 
 
 def _text_part(folder: Path, tail: str, family: Family, dtype: torch.dtype) -> TextPart:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from core.errors import WeightsError
-from diffusion.models.loaded import Family, Prediction
-from diffusion.models.weights_file import Shapes
+from diffusion.models.family import Family, Prediction, Shapes
 
 UNET = "model.diffusion_model."
 REFINER = "conditioner.embedders.0.model."  # the one text encoder of an SDXL refiner

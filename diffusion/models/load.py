@@ -53,6 +53,12 @@ def _loaded(name: str, path: Path, device: torch.device, dtype: torch.dtype, vae
     for part in parts.text:
         part.encoder.to(device)
     autoencoder = ScaledAutoencoder.of(parts.vae)
+    if autoencoder.channels != parts.unet.config.out_channels:
+        raise WeightsError(
+            f"makes latents of {autoencoder.channels} channels, but {name} draws {parts.unet.config.out_channels}",
+            where=str(vae or path),
+            way_out="Choose an autoencoder of the model's family, or 'none' for its own",
+        )
     return LoadedModel(
         name=name,
         family=parts.family,

@@ -1,12 +1,11 @@
 """A loaded Stable Diffusion model: the networks and the facts a sampler needs to know about them."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import torch
 
-Family = Literal["sd1", "sd2", "sdxl"]  # the embedded mini model is of the family sd1
-Prediction = Literal["epsilon", "v_prediction", "sample"]
+from diffusion.models.family import Family, Prediction
 
 
 class Autoencoder(Protocol):

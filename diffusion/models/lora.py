@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from core.errors import WeightsError
 from diffusion.models.deltas import SCALARS, Parts, bias_change, family_of, weight_change
-from diffusion.models.loaded import Family
+from diffusion.models.family import Family
 from diffusion.models.lora_names import Layer, Target, parsed
 from diffusion.models.networks import is_finite
 from diffusion.models.overlay import Change

@@ -29,14 +29,14 @@ def made_unet(settings: Settings, tensors: Tensors, dtype: torch.dtype) -> Any:
 
 
 def made_autoencoder(settings: Settings, tensors: Tensors, dtype: torch.dtype) -> Any:
-    """A diffusers AutoencoderKL, or our own PatchAutoencoder, on the processor.
+    """A diffusers AutoencoderKL or AutoencoderTiny, or our own PatchAutoencoder, on the processor.
 
     Raises:
         WeightsError: if settings and tensors do not make one.
     """
-    from diffusers import AutoencoderKL
+    from diffusers import AutoencoderKL, AutoencoderTiny
 
-    kinds = {"AutoencoderKL": AutoencoderKL, "PatchAutoencoder": PatchAutoencoder}
+    kinds = {"AutoencoderKL": AutoencoderKL, "AutoencoderTiny": AutoencoderTiny, "PatchAutoencoder": PatchAutoencoder}
     kind = kinds[_check_class(settings, *kinds)]
     named = {_new_attention_name(key): tensor for key, tensor in tensors.items()}
     return filled(emptied(kind.from_config, settings, "the autoencoder"), named, dtype, part="the autoencoder")

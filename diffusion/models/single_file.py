@@ -9,10 +9,12 @@ from typing import Any
 import torch
 
 from core.errors import WeightsError
+from diffusion.models.family import Family, Prediction
 from diffusion.models.identify import REFINER, UNET, identify
-from diffusion.models.loaded import Family, Prediction, TextPart
+from diffusion.models.loaded import TextPart
 from diffusion.models.networks import Tensors, made_autoencoder, made_text_encoder, made_unet
-from diffusion.models.parts import ModelParts, read_settings
+from diffusion.models.parts import ModelParts
+from diffusion.models.settings import read_settings
 from diffusion.models.signal import signal_shares
 from diffusion.models.tokenizer import clip_tokenizer
 from diffusion.models.weights_file import open_weights

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from core.errors import WeightsError
+from diffusion.models.family import Shapes
+from diffusion.models.header import damaged, read_header
 
-Shapes = Mapping[str, tuple[int, ...]]
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin"})
 
 
@@ -32,8 +33,7 @@ class WeightsFile:
 def open_weights(path: Path) -> WeightsFile:
     """The contents of a .safetensors file or of a pickled one (.ckpt .pt .pth .bin).
 
-    Headers of safetensors files are checked by that library: at most 100 MB, every tensor inside the file, the file
-    neither longer nor shorter. Pickles are read by torch's restricted unpickler, which runs no code from the file.
+    `read_header` checks safetensors files; torch's restricted unpickler reads pickles and runs no code from them.
 
     Raises:
         WeightsError: for a file that is missing, damaged, of another kind or dangerous.
@@ -52,18 +52,13 @@ def open_weights(path: Path) -> WeightsFile:
 
 def _safetensors(path: Path) -> WeightsFile:
     """A safetensors file; only its header is read now."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
-            metadata = dict(file.metadata() or {})
-    except (SafetensorError, OSError) as fault:
-        raise _damaged(path, fault) from fault
+    header = read_header(path)
 
     def read(keys: Iterable[str]) -> dict[str, Tensor]:
         with safe_open(path, framework="pt") as file:
             return {key: file.get_tensor(key) for key in keys}
 
-    return WeightsFile(path, shapes, metadata, read)
+    return WeightsFile(path, header.shapes, header.metadata, read)
 
 
 def _pickled(path: Path) -> WeightsFile:
@@ -90,7 +85,7 @@ def unpickled(path: Path) -> Any:
             way_out="It may run code when loaded. Get the model as .safetensors from a source you trust",
         ) from fault
     except Exception as fault:  # a damaged pickle fails with whatever its last instruction led to
-        raise _damaged(path, fault) from fault
+        raise damaged(path, fault) from fault
 
 
 class _Ignored:
@@ -108,21 +103,7 @@ def _harmless() -> list[Any]:
     ]
 
 
-def _damaged(path: Path, fault: Exception) -> WeightsError:
-    """The error for a file that cannot be read."""
-    return WeightsError(
-        f"cannot be read as {path.suffix} weights ({_reason(fault)})",
-        where=str(path),
-        way_out="The file may be cut off or of another kind: compare its size with the source's, or get it again",
-    )
-
-
 def _unwanted(fault: pickle.UnpicklingError) -> str:
     """What a refused pickle asked for, without the library's advice to load it all the same."""
     named = re.search(r"GLOBAL (\S+)", str(fault))
     return named[1] if named else "instructions that are not allowed"
-
-
-def _reason(fault: Exception) -> str:
-    """The gist of another library's message, on one line."""
-    return " ".join(str(fault).split())[:160] or type(fault).__name__

@@ -165,6 +165,11 @@ def test_a_preview_is_small_moves_alike_and_needs_no_model():
     assert (preview.camera, preview.frames, preview.fps) == (project.camera, project.frames, project.fps)
 
 
+def test_a_drawn_preview_keeps_the_generator_and_takes_few_steps():
+    preview = as_preview(Project(sampling={"steps": 30, "cfg": 5}), "stills")
+    assert (preview.generator, preview.vae, preview.sampling) == ("stills", "automatic", {"steps": 8, "cfg": 5})
+
+
 def test_a_small_project_is_not_enlarged_for_its_preview():
     assert as_preview(Project(size=Size(64, 32))).size == Size(64, 32)
 
