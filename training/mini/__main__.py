@@ -7,7 +7,7 @@ import cv2
 import torch
 import typer
 
-from training.mini import control_examples, controlnet, data, depth, few_steps, unet, vae
+from training.mini import control_examples, controlnet, data, depth, few_steps, motion, unet, vae
 from training.mini.loop import Plan, train
 from training.painter.briefs import FAMILIAR
 
@@ -83,6 +83,14 @@ def train_controlnet(
 ) -> None:
     """Trains a ControlNet of the model on scenes painted into FOLDER; the result lies in RUN/KIND."""
     print(controlnet.train(controlnet.ControlPlan(kind, model, folder, run, minutes, pictures)))
+
+
+@app.command("motion")
+def train_motion(
+    folder: Path, run: Run, minutes: Minutes, model: Model = MINI, clips: int = 486, batch: int = 1, peak: float = 6e-4
+) -> None:
+    """Trains a motion module of the model on moving scenes painted into FOLDER; the result lies in RUN/motion."""
+    print(motion.train(motion.MotionPlan(model, folder, run, minutes, clips, batch, peak)))
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def drawn(
     """One picture a prompt, from noise."""
     noise = _noise(model, seeds, size)
     model.scheduler.set_timesteps(steps)
-    return _decoded(model, _denoised(model, noise * model.scheduler.init_noise_sigma, prompts, guidance, skipped=0))
+    return decoded(model, _denoised(model, noise * model.scheduler.init_noise_sigma, prompts, guidance, skipped=0))
 
 
 @torch.inference_mode()
@@ -58,7 +58,7 @@ def drawn_in_few(
     for step in scheduler.timesteps:
         velocity = model.unet(latents, step, told).sample
         latents = scheduler.step(velocity, step, latents, generator=draw).prev_sample
-    return _decoded(model, latents)
+    return decoded(model, latents)
 
 
 @torch.inference_mode()
@@ -81,7 +81,7 @@ def redrawn(
     start = model.scheduler.timesteps[skipped : skipped + 1].repeat(len(images))
     model.scheduler.set_begin_index(skipped)
     noisy = model.scheduler.add_noise(latents, noise, start)
-    return _decoded(model, _denoised(model, noisy, prompts, 4.0, skipped=skipped))
+    return decoded(model, _denoised(model, noisy, prompts, 4.0, skipped=skipped))
 
 
 @torch.inference_mode()
@@ -114,7 +114,7 @@ def _denoised(model: MiniModel, latents: Tensor, prompts: Sequence[str], guidanc
     return latents
 
 
-def _decoded(model: MiniModel, latents: Tensor) -> list[Image]:
+def decoded(model: MiniModel, latents: Tensor) -> list[Image]:
     """Latents as uint8 pictures."""
     pictures = torch.cat([model.autoencoder.decode(part).sample for part in torch.split(latents, 8)])
     return [to_image(np.clip(picture.permute(1, 2, 0).numpy() / 2 + 0.5, 0, 1)) for picture in pictures]

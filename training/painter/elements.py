@@ -62,12 +62,15 @@ def light_place(brief: Brief) -> float | None:
 
 
 def stars(draw: np.random.Generator, horizon: float = 2.0, density: float = 1.0, plane: Plane = SKY) -> Layer:
-    """Stars that fade towards the row `horizon`."""
+    """Stars that fade towards the row `horizon` and twinkle, each in its own time."""
     start = draw.uniform(0, 1, 2).astype(np.float32)
 
     def paint(look: Look) -> Paint:
-        light = lookup(_star_tile(), look.u * np.float32(0.5) + start[0], look.v * np.float32(0.5) + start[1])
-        return Paint(_STAR, np.clip(light * density, 0, 1) * smoothstep(horizon * 1.05, horizon * 0.5, look.v))
+        u, v = look.u * np.float32(0.5) + start[0], look.v * np.float32(0.5) + start[1]
+        turn = lookup(tile("soft"), u * np.float32(3), v * np.float32(3)) * np.float32(20)
+        twinkle = np.float32(0.75) + np.float32(0.25) * np.sin(turn + np.float32(1.2 * look.seconds))
+        light = np.clip(lookup(_star_tile(), u, v) * twinkle * np.float32(density), 0, 1)
+        return Paint(_STAR, light * smoothstep(horizon * 1.05, horizon * 0.5, look.v))
 
     return Layer(plane, paint, solid=False)
 
