@@ -3,14 +3,23 @@
 from pathlib import Path
 
 from animator import modes
+from animator.controls import INIT, ControlUnit
+from animator.entries import asks_networks
 from animator.modes import Mode
 from animator.project import Project
+from animator.showing import NO_CONTROLS, Controls, Shown
 from animator.sources import Sources
+from core.checksum import checksum
 from core.devices import ModelPool
-from diffusion import backends
+from core.hashing import fingerprint
+from diffusion import backends, controls
 from diffusion.backends import Generator
-from motion import depth
+from diffusion.controls import Control
+from diffusion.models.control_files import control_identity, control_path, network_for
+from media.footage import Footage
+from motion import depth, flow
 from motion.depth import DepthEstimator
+from motion.flow import FlowEstimator
 
 
 def build_mode(project: Project, folder: Path, pool: ModelPool) -> Mode:
@@ -28,6 +37,8 @@ def build_mode(project: Project, folder: Path, pool: ModelPool) -> Mode:
     sources = Sources(
         generator=backends.REGISTRY.build(project.generator, options, pool=pool),
         depth=lambda: build_depth(project, folder, pool),
+        flow=lambda: build_flow(pool),
+        controls=build_controls(project, folder, pool),
         folder=folder,
     )
     mode: Mode = modes.REGISTRY.module(project.mode).build(project, sources)
@@ -41,6 +52,49 @@ def build_depth(project: Project, folder: Path, pool: ModelPool) -> DepthEstimat
         options["path"] = str(folder / options["path"])
     estimator: DepthEstimator = depth.REGISTRY.build(project.depth.model, options, pool=pool)
     return estimator
+
+
+def build_flow(pool: ModelPool) -> FlowEstimator:
+    """The flow estimator that needs no weights."""
+    estimator: FlowEstimator = flow.REGISTRY.build("dis", {}, pool=pool)
+    return estimator
+
+
+def build_controls(project: Project, folder: Path, pool: ModelPool) -> Controls:
+    """The control units of a project; none where its generator asks no networks.
+
+    Raises:
+        UserError: if a control, network or picture a unit names is not to be had.
+    """
+    if not project.controls or not asks_networks(project.generator):
+        return NO_CONTROLS
+    shown = [_shown(unit, project, folder, pool) for unit in project.controls]
+    estimator = build_depth(project, folder, pool)
+    identity = fingerprint([_unit_identity(one) for one in shown], estimator.identity, build_flow(pool).identity)
+    return Controls(shown, identity, project.size, seed=max(project.seed, 0), depth=estimator.estimate)
+
+
+def _shown(unit: ControlUnit, project: Project, folder: Path, pool: ModelPool) -> Shown:
+    """One unit with what it names."""
+    footage = {name: Footage(folder / Path(text).expanduser(), project.fps) for name, text in unit.files().items()}
+    control: Control = controls.REGISTRY.build(unit.control, unit.options, pool=pool)
+    return Shown(
+        unit,
+        str(control_path(unit.model or network_for(unit.control, project.model))),
+        control,
+        footage.get("source"),
+        footage["first"].at(0) if "first" in footage else None,
+        footage.get("mask"),
+    )
+
+
+def _unit_identity(shown: Shown) -> list[object]:
+    """All that its hints and its network depend on besides the numbers over time."""
+    unit = shown.unit
+    parts = (shown.footage, shown.mask)
+    files = [None if part is None else checksum(part.files()) for part in parts]
+    rules = (unit.looked_at, unit.first == INIT, unit.mode, unit.layers, unit.fit, unit.resolution, unit.pixel_perfect)
+    return [*rules, shown.control.identity, control_identity(Path(shown.model)), shown.first, *files]
 
 
 def build_generator(name: str, model: str, pool: ModelPool) -> Generator:

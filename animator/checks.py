@@ -1,15 +1,16 @@
 """What types cannot say about a project: names, options, files, models; numbers over time are in moving.py."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from animator import modes
 from animator.closing import Ring
+from animator.control_checks import control_faults
+from animator.entries import asks_networks, entry_faults, option_faults
 from animator.hearing import series_of
 from animator.jsontext import shown
 from animator.moving import schedule_faults
@@ -48,16 +49,16 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     if not is_name(project.name):
         way_out = f"Use letters, digits, space and - _ . ( ), at most {LONGEST_NAME}, the first no dot or space"
         yield Fault("name", f"{shown(project.name)} cannot name a folder", way_out)
-    yield from _entry_faults(modes.REGISTRY, "mode", project.mode)
-    yield from _entry_faults(backends.REGISTRY, "generator", project.generator)
+    yield from entry_faults(modes.REGISTRY, "mode", project.mode)
+    yield from entry_faults(backends.REGISTRY, "generator", project.generator)
     if project.preset and project.preset not in PRESETS:
         way_out = suggestion(project.preset, tuple(PRESETS))
         yield Fault("preset", f"no preset named {shown(project.preset)}", way_out)
-    yield from _entry_faults(depth.REGISTRY, "depth.model", project.depth.model)
+    yield from entry_faults(depth.REGISTRY, "depth.model", project.depth.model)
     yield from option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
     for n, export in enumerate(project.export):
         entry, dash, variant = export.format.partition("-")
-        yield from _entry_faults(EXPORTERS, f"export.{n}.format", entry)
+        yield from entry_faults(EXPORTERS, f"export.{n}.format", entry)
         given = {"variant": variant, **export.options} if dash else export.options
         yield from option_faults(EXPORTERS, f"export.{n}.options", entry, given)
     ring = Ring.of(project)
@@ -71,6 +72,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
         yield Fault("audio.file", fault.what, fault.way_out)
         names = dict.fromkeys(NAMES, np.zeros(project.frames))
     yield from schedule_faults(project, names)
+    yield from control_faults(project, folder, names)
     yield from _file_faults(project, folder)
     yield from _model_faults(project)
     yield from _tag_faults(project)
@@ -85,28 +87,6 @@ def default_name(stem: str) -> str:
     """A file's stem as a name: what a name cannot hold becomes `_`."""
     name = re.sub(r"[^\w \-.()]", "_", stem).strip(" .")[:LONGEST_NAME].rstrip(" .")
     return name if is_name(name) else f"_{name}"[:LONGEST_NAME]
-
-
-def _entry_faults(registry: Registry, field: str, name: str) -> Iterator[Fault]:
-    if name not in registry.names():
-        yield Fault(field, f"no {registry.kind} named {shown(name)}", suggestion(name, registry.names()))
-
-
-def option_faults(registry: Registry, field: str, name: str, options: Mapping[str, Any]) -> Iterator[Fault]:
-    """Options an entry does not have, or of wrong types. An entry without options given is not imported."""
-    if not options or name not in registry.names():
-        return
-    known = registry.options(name)
-    for key in options:
-        if key not in known:
-            yield Fault(f"{field}.{key}", f"no such option of {registry.kind} {name!r}", suggestion(key, known))
-    given = {key: value for key, value in options.items() if key in known}
-    try:
-        TypeAdapter(registry.module(name).Options).validate_python(given)
-    except ValidationError as error:
-        for entry in error.errors(include_url=False):
-            path = ".".join([field, *map(str, entry["loc"])])
-            yield Fault(path, f"{entry['msg']}, got {shown(entry['input'])}")
 
 
 def _file_faults(project: "Project", folder: Path) -> Iterator[Fault]:
@@ -138,7 +118,7 @@ def _exists(path: Path) -> bool:
 
 def _model_faults(project: "Project") -> Iterator[Fault]:
     """A model that is named by a path or a bare name and is not there; hub ids are left to the loader."""
-    if not _has_model(project):
+    if not asks_networks(project.generator):
         return
     yield from _named_model_faults("model", project.model)
     if project.vae.lower() != AUTOMATIC:
@@ -168,7 +148,7 @@ def _named_model_faults(field: str, name: str) -> Iterator[Fault]:
 
 def _tag_faults(project: "Project") -> Iterator[Fault]:
     """Tags of prompts that are wrong, or name a LoRA or hypernetwork that is not there; each name once."""
-    if not _has_model(project):
+    if not asks_networks(project.generator):
         return
     told: set[tuple[str, str]] = set()
     texts = {"positive": project.positive, **{f"prompts.{key}": text for key, text in project.prompts.items()}}
@@ -180,8 +160,3 @@ def _tag_faults(project: "Project") -> Iterator[Fault]:
                     network_file(*tag)
         except UserError as error:
             yield Fault(field, error.what, error.way_out)
-
-
-def _has_model(project: "Project") -> bool:
-    name = project.generator
-    return name in backends.REGISTRY.names() and "model" in backends.REGISTRY.options(name)

@@ -6,6 +6,7 @@ frames from there to the next are that picture and the one before it, both moved
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -13,9 +14,11 @@ import numpy as np
 from animator.closing import Ring
 from animator.coherence import CoherenceRules, ColorReference, color_matched, conditioned, grayscaled
 from animator.params import FrameParams
+from animator.showing import NO_CONTROLS, Controls, Seen
 from animator.steps import Carry, Step
-from core.image import Image, Size
+from core.image import FlowField, Image, Size
 from diffusion.backends import Generator
+from motion.flow import FlowEstimator
 
 Mover = Callable[[Image, FrameParams], Image]  # a picture moved from the frame before to this frame
 Looker = Callable[[Image, int], Mover]  # looks at a picture of a frame index to tell how it and its like move
@@ -39,6 +42,8 @@ class Feedback:
     init_denoise: float = 0.0  # 0..1
     palette: Image | None = None  # colours are taken from here in place of the first frame
     ring: Ring | None = None  # of a closed loop, whose end is steered to the run-in
+    controls: Controls = NO_CONTROLS  # what steers the pictures
+    flow: Callable[[], FlowEstimator] | None = None  # sees how pictures moved, for controls that ask
 
     def plan(self, timeline: Sequence[FrameParams]) -> list[Step]:
         """Blocks of `cadence` frames; the last one may be shorter."""
@@ -53,12 +58,13 @@ class Feedback:
         colors = None if reference is None else self.palette_of(reference)
         if previous is None:
             sampling = replace(first.sampling, denoise=self.init_denoise) if self.init is not None else first.sampling
-            result = self._generated(replace(first, sampling=sampling), self.init)
+            result = self._generated(replace(first, sampling=sampling), self.init, Seen(init=self.init))
             matches = self.palette is not None
         else:
             moved = self.look(previous, first.index - 1)(previous, first)
             init = conditioned(moved, first.coherence, self.color, colors, first.noise_seed)
-            result = self._generated(first, init)
+            motion = partial(self._motion, previous, moved)
+            result = self._generated(first, init, Seen(moved, previous, moved, motion))
             if reference is None:
                 reference, colors = moved, self.palette_of(moved)
             matches = self.color.match_result
@@ -85,8 +91,13 @@ class Feedback:
             return previous
         return faded(previous, carry.images[f"{RUN_IN}{place}"], place / (self.ring.run_in - self.cadence))
 
-    def _generated(self, params: FrameParams, init: Image | None) -> Image:
-        return self.generator.generate([params.request(self.size, init)])[0]
+    def _generated(self, params: FrameParams, init: Image | None, seen: Seen) -> Image:
+        return self.generator.generate([params.request(self.size, init, self.controls.of(params, seen))])[0]
+
+    def _motion(self, previous: Image, moved: Image) -> FlowField:
+        """How the pixels of the frame before moved; forward, on its grid."""
+        assert self.flow is not None
+        return self.flow().flow(moved, previous)
 
     def _pins(self, params: FrameParams, *, is_start: bool) -> bool:
         """Whether this result's colours are the ones to keep from here on."""

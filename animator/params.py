@@ -1,11 +1,13 @@
 """FrameParams: all numbers and words of one frame, made of parts owned by the packages that use them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from animator.coherence import Coherence
+from animator.controls import UnitNumbers
 from animator.noise import NoiseMix
 from core.image import Image, Size
-from diffusion.request import DrawingRules, ImageRequest, PromptMix, Refiner, Sampling
+from diffusion.request import ControlImage, DrawingRules, ImageRequest, PromptMix, Refiner, Sampling
 from motion.camera import CameraMove, Lens
 
 
@@ -27,9 +29,11 @@ class FrameParams:
     checkpoint: str = ""  # a model in place of the project's
     drawing: DrawingRules = field(default_factory=DrawingRules)
     refiner: Refiner | None = None
+    controls: tuple[UnitNumbers, ...] = ()  # of each control unit
+    moment: int = 0  # the frame of the project all this is of; before and after a loop not the index
 
-    def request(self, size: Size, init: Image | None = None) -> ImageRequest:
-        """The picture generated at this frame, from text or from `init`, of this size."""
+    def request(self, size: Size, init: Image | None = None, controls: Sequence[ControlImage] = ()) -> ImageRequest:
+        """The picture generated at this frame, from text or from `init`, of this size, steered by `controls`."""
         return ImageRequest(
             prompt=self.prompt,
             negative=self.negative,
@@ -42,4 +46,5 @@ class FrameParams:
             rules=self.drawing,
             model=self.checkpoint,
             refiner=self.refiner,
+            controls=tuple(controls),
         )

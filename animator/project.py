@@ -13,6 +13,8 @@ from animator.changes import changed
 from animator.checks import FORMAT, default_name, faults_of
 from animator.closing import LoopRules, beat_faults, frames_of
 from animator.coherence import CoherenceRules
+from animator.control_checks import control_warnings
+from animator.controls import ControlUnit, with_strengths
 from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
 from animator.hearing import Audio
 from animator.importers import Imported, deforum
@@ -115,6 +117,7 @@ class Project:
     cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next; others are moved
     color: CoherenceRules = field(default_factory=CoherenceRules)
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
+    controls: tuple[ControlUnit, ...] = ()  # control networks that steer every generated picture
     audio: Audio | None = None
     loop: LoopRules | None = None
     export: tuple[Export, ...] = (Export(),)  # files to make of the frames; [] makes frames only
@@ -169,7 +172,7 @@ def parse(
     is_native = not deforum.is_settings(data, Project.__dataclass_fields__)
     imported = Imported(data) if is_native else deforum.converted(data, name)
     data, mistakes = changed(imported.data, changes, partial(is_text, kind=Project))
-    data = with_preset({"name": default_name(name), **data})
+    data = with_strengths(with_preset({"name": default_name(name), **data}))
     project, misshapen = shaped(data, Project)
     asked = tuple(f"{change.partition('=')[0].strip()}." for change in changes)
     unknown = list(unknown_keys(data, Project))
@@ -180,7 +183,7 @@ def parse(
     faults = [*imported.faults, *map(imported.told, [*mistakes, *misnamed, *misshapen, *further])]
     if faults:
         raise ProjectError(source, faults)
-    return Loaded(project, (*imported.notes, *_ignored(unknown)))
+    return Loaded(project, (*imported.notes, *_ignored(unknown), *control_warnings(project)))
 
 
 def _timed(project: Project, *, given: bool) -> tuple[Project, list[Fault]]:

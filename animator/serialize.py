@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from animator.controls import ControlUnit
+
 if TYPE_CHECKING:
     from animator.project import Project
 
@@ -54,7 +56,8 @@ def relocated(project: "Project", source: Path, target: Path) -> "Project":
         color = replace(color, reference=_absolute(source, color.reference))
     if isinstance(depth.options.get("path"), str):
         depth = replace(depth, options={**depth.options, "path": _absolute(source, depth.options["path"])})
-    return replace(project, init=init, audio=audio, color=color, depth=depth)
+    controls = tuple(_unit_relocated(unit, source) for unit in project.controls)
+    return replace(project, init=init, audio=audio, color=color, depth=depth, controls=controls)
 
 
 def named_files(project: "Project") -> Iterator[tuple[str, str]]:
@@ -67,6 +70,15 @@ def named_files(project: "Project") -> Iterator[tuple[str, str]]:
         yield "color.reference", project.color.reference
     if isinstance(project.depth.options.get("path"), str):
         yield "depth.options.path", project.depth.options["path"]
+    for place, unit in enumerate(project.controls):
+        yield from ((f"controls.{place}.{field}", text) for field, text in unit.files().items())
+
+
+def _unit_relocated(unit: ControlUnit, source: Path) -> ControlUnit:
+    moved = {field: _absolute(source, text) for field, text in unit.files().items()}
+    return replace(
+        unit, source=moved.get("source", unit.source), first=moved.get("first", unit.first), mask=moved.get("mask", "")
+    )
 
 
 def _absolute(folder: Path, path: str) -> str:

@@ -8,6 +8,7 @@ from animator.closing import Ring
 from animator.coherence import remembered_palette
 from animator.feedback import Feedback, Looker
 from animator.project import Project
+from animator.showing import Controls
 from animator.timeline import checkpoints
 from core.hashing import array_fingerprint, fingerprint
 from core.image import Image, Size, resized
@@ -15,6 +16,7 @@ from diffusion.backends import Generator
 from diffusion.models.files import model_identity, model_path
 from media.read import read_image
 from motion.depth import DepthEstimator
+from motion.flow import FlowEstimator
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Sources:
 
     generator: Generator
     depth: Callable[[], DepthEstimator]  # built when a mode asks for it
+    flow: Callable[[], FlowEstimator]  # likewise
+    controls: Controls  # the control units of the project
     folder: Path  # relative paths of pictures start here
 
     def picture(self, path: str, size: Size) -> Image:
@@ -39,7 +43,17 @@ class Sources:
         refiner = [project.refiner.model] if project.refiner else []
         models = {name: model_identity(model_path(name)) for name in {*checkpoints(project), *refiner} if name}
         ring = Ring.of(project)
-        rules = (ring, models, project.warp, project.color, project.size, project.cadence, denoise, prints)
+        rules = (
+            ring,
+            models,
+            self.controls.identity,
+            project.warp,
+            project.color,
+            project.size,
+            project.cadence,
+            denoise,
+            prints,
+        )
         return Feedback(
             identity=fingerprint(*identity, self.generator.identity, *rules),
             generator=self.generator,
@@ -52,4 +66,6 @@ class Sources:
             init_denoise=denoise,
             palette=palette,
             ring=ring if ring and ring.method == "closed" else None,
+            controls=self.controls,
+            flow=self.flow,
         )

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animator.closing import FAINT, Ring, camera_closed, grain_weights
 from animator.coherence import Coherence
+from animator.controls import UnitNumbers
 from animator.noise import NoiseMix
 from animator.params import FrameParams
 from animator.project import Project, SeedRules
@@ -43,6 +44,10 @@ class Timeline(Sequence[FrameParams]):
         self.lens = Track(Lens, "camera", lens, frames, seed, names)
         self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed, names)
         self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed, names)
+        self.controls = [
+            Track(UnitNumbers, f"controls.{place}", unit.numbers(), frames, seed, names)
+            for place, unit in enumerate(project.controls)
+        ]
         self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
         self.checkpoint = checkpoints(project)
         self.noise_schedule = Steps.parse(project.noise_schedule, frames, seed, field="noise_schedule")
@@ -88,11 +93,18 @@ class Timeline(Sequence[FrameParams]):
             checkpoint=self.checkpoint[index],
             drawing=self.project.drawing,
             refiner=self.project.refiner,
+            controls=tuple(track.at(index) for track in self.controls),
+            moment=index,
         )
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Every keyframable number over all rendered frames, float64, by its dotted name."""
-        tracks = {"camera": (self.camera, self.lens), "sampling": (self.sampling,), "coherence": (self.coherence,)}
+        tracks: dict[str, Sequence[Track[Any]]] = {
+            "camera": (self.camera, self.lens),
+            "sampling": (self.sampling,),
+            "coherence": (self.coherence,),
+            **{f"controls.{place}": (track,) for place, track in enumerate(self.controls)},
+        }
         return {
             f"{section}.{name}": values if self._ring is None else values[self._phases]
             for section, parts in tracks.items()

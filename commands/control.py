@@ -51,9 +51,9 @@ def command(
     seen = at_short_side(image, _checked_side(resolution)) if resolution else image
     masked = None if mask is None else _mask(read_image(mask), Size.of(seen))
     estimator = DEPTH.build(depth, {}, pool=pool)
-    flow = None
-    if following is not None:
-        flow = FLOW.build("dis", {}, pool=pool).flow(seen, resized(read_image(following), Size.of(seen)))
+    after = None if following is None else resized(read_image(following), Size.of(seen))
+    moves = FLOW.build("dis", {}, pool=pool)
+    flow = None if after is None else lambda: moves.flow(after, seen)
     hint = control.hint(Given(seen, seed, masked, lambda looked: estimator.estimate(looked, 0), flow))
     write_png(out, shown(hint.fitted(Size.parse(size) if size else Size.of(image), fit)))  # type: ignore[arg-type]
 
@@ -64,7 +64,7 @@ def built(name: str, options: Sequence[str], pool: Any) -> "Control":
     Raises:
         ProjectError: with all that is wrong with the options.
     """
-    from animator.checks import option_faults
+    from animator.entries import option_faults
     from diffusion.controls import REGISTRY
 
     given: dict[str, Any] = {}

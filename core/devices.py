@@ -1,7 +1,8 @@
 """Choice of device and dtype, and the pool that loads each model once. Nothing else chooses or moves devices."""
 
 import os
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import UserError
@@ -63,6 +64,21 @@ class ModelPool:
         """Forgets all models of a kind (or one of them) so that their memory can be used again."""
         for key in [key for key in self._models if key[0] == kind and name in (None, key[1])]:
             del self._models[key]
+        empty_device_cache()
+
+
+@contextmanager
+def resident(network: Any, device: "torch.device") -> Iterator[None]:
+    """While open, a network is on the device; then it is where it was, and the device's memory is free again."""
+    home = next(network.parameters()).device
+    if home == device:
+        yield
+        return
+    network.to(device)
+    try:
+        yield
+    finally:
+        network.to(home)
         empty_device_cache()
 
 

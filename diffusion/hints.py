@@ -19,7 +19,7 @@ class Hint:
     """What one control network is shown of one picture."""
 
     image: Image  # uint8, H x W x 3, RGB
-    flow: Image | None = None  # a second picture of that size, for networks that see six channels
+    flow: Image | None = None  # a second picture of that size, for networks that see six channels; others see the first
     hidden: Mask | None = None  # of that size; where it is above 0.5 the network is told that nothing is known
 
     @property

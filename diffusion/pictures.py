@@ -32,7 +32,7 @@ from diffusion.sampling.plan import SamplerPlan, sampler_plan
 from diffusion.sampling.relay import Relay
 from diffusion.sampling.run import SamplerSettings
 from diffusion.sampling.timesteps import GuidedDenoise
-from diffusion.steering import LoadControl, units
+from diffusion.steering import LoadControl, tell_idle, units
 from diffusion.tiling import circular
 
 SAME_TIME = 0.51  # training steps; timesteps nearer than this are one, rounded or not
@@ -79,7 +79,7 @@ class Batch:
     refiner: Refiner | None
     before: int
     networks: tuple[ExtraNetwork, ...]  # that all their prompts ask for
-    controls: tuple[str, ...]  # control networks
+    controls: tuple[tuple[str, bool], ...]  # control networks, and whether memory is short for each
 
 
 class Studio:
@@ -189,7 +189,7 @@ class Studio:
             refiner=request.refiner,
             before=one.before * plan.sampler.calls_per_step,
             networks=wanted(request.prompt),
-            controls=tuple(control.model for control in request.controls),
+            controls=tuple((control.model, control.low_memory) for control in request.controls),
         )
 
     def _sampled(self, batch: Batch, passes: Sequence[Pass]) -> Tensor:
@@ -242,6 +242,7 @@ class Studio:
         """One model, guided by the prompts of all requests."""
         model, plan = kit.model, batch.plan
         steering = units(requests, batch.canvas, model, self._controls) if requests[0].controls else ()
+        tell_idle(steering, len(plan.sigmas) - 1)
         times = [kit.training.timestep(sigma) for sigma in plan.sigmas[:-1]]
 
         def share(timestep: float) -> float:
@@ -253,11 +254,11 @@ class Studio:
         cfgs = [request.sampling.cfg for request in requests]
         return Guidance(denoiser, batch.plan, conditionings, cfgs, batch.guidance, calls=calls)
 
-    def _controls(self, name: str, model: LoadedModel) -> ControlNetwork:
+    def _controls(self, name: str, model: LoadedModel, low_memory: bool) -> ControlNetwork:
         """A control network for a model."""
         if self._load_control is None:
             raise UserError(f"no way to load the control network {name!r}", way_out="Leave out controls")
-        return self._load_control(name, model)
+        return self._load_control(name, model, low_memory)
 
     def _second_pass(self, request: ImageRequest, hires: Hires, latent: Tensor) -> Pass:
         """The second pass of a hires fix, from the latent of the first; C x rows x columns."""

@@ -110,6 +110,8 @@ class ControlImage:
     mode: ControlMode = "balanced"
     fit: Fit = "crop"  # how the hint is brought to the picture's size
     mask: Mask | None = None  # H x W, 0..1; 1 = act here; None acts everywhere
+    layers: tuple[float, ...] = ()  # 0..2 for each layer, shallow to deep, in place of the mode's own factors
+    low_memory: bool = False  # on the accelerator only while it looks
 
 
 @dataclass(frozen=True, slots=True)

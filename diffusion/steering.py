@@ -1,7 +1,9 @@
 """Steering: control networks that add to what the UNet sees of a picture in the making."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from core.devices import resident
 from core.errors import UserError
 from core.image import Size
 from diffusion.models.controlnet import ControlNetwork
@@ -16,9 +19,10 @@ from diffusion.models.loaded import LoadedModel
 from diffusion.request import ControlImage, ControlMode, ImageRequest
 from diffusion.sampling.denoiser import Row
 
+log = logging.getLogger(__name__)
 SOFT = 0.825  # from each layer to the one before, where the prompt counts more
 
-LoadControl = Callable[[str, LoadedModel], ControlNetwork]
+LoadControl = Callable[[str, LoadedModel, bool], ControlNetwork]  # name, what it steers, whether memory is short
 Added = tuple[list[Tensor], Tensor]  # to the skip connections, shallowest first; to the middle
 
 
@@ -31,6 +35,7 @@ class Unit:
     weights: tuple[float, ...]
     windows: tuple[tuple[float, float], ...]  # shares of the steps, 0..1, at which it begins and ends to act
     modes: tuple[ControlMode, ...]
+    layers: tuple[tuple[float, ...], ...]  # factors of the layers; empty: as the mode has them
     masks: Tensor | None  # N x 1 x H x W, 0..1: where it acts
 
     def added(
@@ -50,14 +55,15 @@ class Unit:
         if not any(weights):
             return None
         images = [row.image for row in rows]
-        down, middle = self.network.network(
-            latents,
-            timesteps,
-            context,
-            controlnet_cond=self.hints[images].to(latents.dtype),
-            added_cond_kwargs=facts,
-            return_dict=False,
-        )
+        with resident(self.network.network, latents.device):
+            down, middle = self.network.network(
+                latents,
+                timesteps,
+                context,
+                controlnet_cond=self.hints[images].to(latents.device, latents.dtype),
+                added_cond_kwargs=facts,
+                return_dict=False,
+            )
         residuals = [*down, middle]
         if self.network.is_global:
             residuals = [one.mean(dim=(2, 3), keepdim=True).expand_as(one) for one in residuals]
@@ -78,7 +84,8 @@ class Unit:
     def _factors(self, layer: int, layers: int, weights: Sequence[float], rows: Sequence[Row], like: Tensor) -> Tensor:
         """What one layer's residual of each row is multiplied with; R x 1 x 1 x 1."""
         found = [
-            weight * soft_weight(layer, layers, self.modes[row.image])
+            weight
+            * (own[layer] if (own := self.layers[row.image]) else soft_weight(layer, layers, self.modes[row.image]))
             for weight, row in zip(weights, rows, strict=True)
         ]
         return like.new_tensor(found).view(-1, 1, 1, 1)
@@ -116,21 +123,35 @@ def units(requests: Sequence[ImageRequest], canvas: Size, model: LoadedModel, lo
     found = []
     for place, first in enumerate(requests[0].controls):
         own = [request.controls[place] for request in requests]
-        network = load(first.model, model)
+        network = load(first.model, model, first.low_memory)
         for control in own:
             check_control(control, network)
-        hints = [_hint(control, request.size, canvas) for control, request in zip(own, requests, strict=True)]
+        hints = [_hint(control, network, request.size, canvas) for control, request in zip(own, requests, strict=True)]
         found.append(
             Unit(
                 network,
-                torch.cat(hints).to(model.device),
+                torch.cat(hints) if first.low_memory else torch.cat(hints).to(model.device),
                 tuple(control.weight for control in own),
                 tuple((control.start, control.end) for control in own),
                 tuple(control.mode for control in own),
+                tuple(control.layers for control in own),
                 _masks(own, requests, canvas, model.device),
             )
         )
     return tuple(found)
+
+
+def tell_idle(steering: Sequence[Unit], steps: int) -> None:
+    """Warns of units whose window holds none of the steps."""
+    for unit in steering:
+        for start, end in set(unit.windows):
+            if not any(start <= step / steps <= end for step in range(steps)):
+                _tell_idle(unit.network.name, start, end, steps)
+
+
+@lru_cache(maxsize=256)  # once, however many frames there are
+def _tell_idle(name: str, start: float, end: float, steps: int) -> None:
+    log.warning("%s acts from %g to %g of the run, where none of the %d steps lies: no effect", name, start, end, steps)
 
 
 def check_control(control: ControlImage, network: ControlNetwork) -> None:
@@ -140,16 +161,19 @@ def check_control(control: ControlImage, network: ControlNetwork) -> None:
     if not 0 <= control.start <= control.end <= 1:
         what = f"a control that acts from {control.start:g} to {control.end:g} of the steps"
         raise UserError(what, way_out="Choose a start and an end from 0 to 1, the start first")
-    if control.hint.channels != network.channels:
+    if control.layers and len(control.layers) != network.layers:
+        what = f"{len(control.layers)} factors of layers, {network.name} has {network.layers} layers"
+        raise UserError(what, way_out="Give one for each, the shallowest first, or none")
+    if control.hint.channels < network.channels:
         raise UserError(
             f"{network.name} looks at {network.channels} channels, the hint has {control.hint.channels}",
             way_out="Six are for TemporalNet 2, whose control is temporal with version 2",
         )
 
 
-def _hint(control: ControlImage, size: Size, canvas: Size) -> Tensor:
+def _hint(control: ControlImage, network: ControlNetwork, size: Size, canvas: Size) -> Tensor:
     """What the network is shown, continued to whole latent cells; float32, 1 x channels x H x W."""
-    values = control.hint.fitted(size, control.fit).values()
+    values = control.hint.fitted(size, control.fit).values()[..., : network.channels]
     below, right = canvas.height - size.height, canvas.width - size.width
     whole = np.pad(values, ((0, below), (0, right), (0, 0)), mode="symmetric")
     return torch.from_numpy(whole).permute(2, 0, 1).unsqueeze(0).contiguous()

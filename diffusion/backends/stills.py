@@ -97,11 +97,11 @@ class Stills:
 
         return Studio(load(self._options.model), load, load_control=self._control)
 
-    def _control(self, name: str, model: "LoadedModel") -> "ControlNetwork":
+    def _control(self, name: str, model: "LoadedModel", low_memory: bool) -> "ControlNetwork":
         """A control network for a model."""
         from diffusion.models.controlnet import load_control
 
-        return load_control(name, model, self._pool)
+        return load_control(name, model, self._pool, low_memory=low_memory)
 
     def _loaded(self, name: str, dtype: "torch.dtype | None" = None) -> "LoadedModel":
         """A model with the autoencoder asked for."""

@@ -19,7 +19,9 @@ class Given:
     seed: int = 0  # for controls that draw
     mask: Mask | None = None  # H x W of the picture; 1 = to be made anew (inpaint)
     depth: Callable[[Image], DepthMap] | None = None  # an estimator of distances (depth, normal)
-    flow: FlowField | None = None  # H x W of the picture; where its pixels were in the frame before (temporal)
+    flow: Callable[[], FlowField] | None = (
+        None  # H x W of the picture; how far its pixels move to the frame after (temporal)
+    )
 
 
 class Control(Protocol):

@@ -12,7 +12,7 @@ from core.image import FlowField, Image
 from diffusion.controls import Given
 from diffusion.hints import Hint
 
-Version = Literal["1", "2", "xl"]
+Version = Literal["auto", "1", "2", "xl"]
 WHEEL = (("RY", 15), ("YG", 6), ("GC", 4), ("CB", 11), ("BM", 13), ("MR", 6))  # hues between primaries, and how many
 
 
@@ -20,7 +20,7 @@ WHEEL = (("RY", 15), ("YG", 6), ("GC", 4), ("CB", 11), ("BM", 13), ("MR", 6))  #
 class Options:
     """Which TemporalNet."""
 
-    version: Version = "1"  # 1 and xl see the frame before; 2 sees the flow, too
+    version: Version = "auto"  # 1 and xl see the frame before; 2 sees the flow, too; auto: as the network has channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class Temporal:
 
     def hint(self, given: Given) -> Hint:
         """Three channels, or six: the picture, then the flow in colours; no flow counts as no motion."""
-        if self.options.version != "2":
+        if self.options.version in ("1", "xl"):
             return Hint(given.image)
-        still = np.zeros((*given.image.shape[:2], 2), np.float32)
-        return Hint(given.image, flow=flow_colours(still if given.flow is None else given.flow))
+        flow = np.zeros((*given.image.shape[:2], 2), np.float32) if given.flow is None else given.flow()
+        return Hint(given.image, flow=flow_colours(flow))
 
 
 def build(options: Options, pool: ModelPool) -> Temporal:
@@ -57,7 +57,8 @@ def flow_colours(flow: FlowField) -> Image:
     wheel published with it.
 
     Args:
-        flow: float32, H x W x 2, (dx, dy) in pixels, of either direction as long as it is always the same.
+        flow: float32, H x W x 2, (dx, dy) in pixels: how far each pixel of the frame before moves, on that frame's
+            grid, as TemporalNet 2 has seen it.
     """
     lengths = np.hypot(flow[..., 0], flow[..., 1])
     longest = float(lengths.max(initial=0))

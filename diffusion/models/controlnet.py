@@ -1,22 +1,23 @@
 """Control networks: diffusers folders and original single files, checked against the model they steer."""
 
 import inspect
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from core.checksum import checksum
 from core.devices import ModelPool
 from core.errors import WeightsError
-from core.weights import CONTROLNET, located
+from diffusion.models.control_files import control_identity, control_path
 from diffusion.models.files import weights_files
 from diffusion.models.loaded import LoadedModel
 from diffusion.models.networks import Settings, Tensors, emptied, filled
 from diffusion.models.settings import read_settings
 from diffusion.models.weights_file import open_weights
 
+log = logging.getLogger(__name__)
 KIND = "control network"
 OTHER_FILES = (  # (part of a tensor's name, what the file is)
     ("lora_controlnet", "a ControlLoRA"),
@@ -39,40 +40,29 @@ class ControlNetwork:
     network: Any  # diffusers ControlNetModel
     channels: int  # of the hint: 3, or 6 for TemporalNet 2
     factor: int  # pixels of the hint for each latent cell
+    layers: int  # of what it adds, with the middle
     is_global: bool  # whether it says nothing of places, as "shuffle"
 
 
-def control_path(name: str) -> Path:
-    """The file or folder of a control network by the name the user wrote.
-
-    Raises:
-        WeightsError: if there is none.
-    """
-    return located(CONTROLNET, name)
-
-
-def control_identity(path: Path) -> str:
-    """64 hex digits that change when the weights do."""
-    return checksum((path / "config.json", *weights_files(path)) if path.is_dir() else (path,))
-
-
-def load_control(name: str, model: LoadedModel, pool: ModelPool) -> ControlNetwork:
+def load_control(name: str, model: LoadedModel, pool: ModelPool, *, low_memory: bool = False) -> ControlNetwork:
     """The network, loaded the first time it is asked for.
 
     Args:
         name: a diffusers folder, a .safetensors or .pth file, a name in the models folders, or a hub id.
         model: what it is to steer.
         pool: keeps it.
+        low_memory: whether it stays in the main memory until it is asked.
 
     Raises:
         WeightsError: if there is no such network, or it is damaged or made for another family of models.
     """
     path = control_path(name)
-    return pool.get(KIND, str(path), (model.identity, model.dtype), lambda: _loaded(name, path, model))
+    options = (model.identity, model.dtype, low_memory)
+    return pool.get(KIND, str(path), options, lambda: _loaded(name, path, model, stays=low_memory))
 
 
-def _loaded(name: str, path: Path, model: LoadedModel) -> ControlNetwork:
-    """The network from its files, on the model's device."""
+def _loaded(name: str, path: Path, model: LoadedModel, *, stays: bool) -> ControlNetwork:
+    """The network from its files, on the model's device unless it stays in the main memory."""
     try:
         settings, tensors = _folder(path) if path.is_dir() else _single(path, model)
         _check_family(settings, model)
@@ -86,8 +76,14 @@ def _loaded(name: str, path: Path, model: LoadedModel) -> ControlNetwork:
             f"looks at hints of {factor} pixels a latent cell, {model.name} has {model.autoencoder.factor}", where=name
         )
     is_global = bool(config.global_pool_conditions) or "shuffle" in path.name.lower()
-    network.to(model.device)
-    return ControlNetwork(name, control_identity(path), network, config.conditioning_channels, factor, is_global)
+    if stays and model.device.type == "cpu":
+        log.warning("%s: low memory has no effect where everything is in the main memory anyway", name)
+    if not stays:
+        network.to(model.device)
+    layers = len(network.controlnet_down_blocks) + 1
+    return ControlNetwork(
+        name, control_identity(path), network, config.conditioning_channels, factor, layers, is_global
+    )
 
 
 def _folder(path: Path) -> tuple[Settings, Tensors]:

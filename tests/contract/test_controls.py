@@ -32,7 +32,7 @@ def given(size, seed=0):
         seed=7,
         mask=(image[..., 0] > 128).astype(np.float32),
         depth=lambda picture: np.ascontiguousarray(np.broadcast_to(rows, picture.shape[:2])),
-        flow=np.ones((size.height, size.width, 2), np.float32),
+        flow=lambda: np.ones((size.height, size.width, 2), np.float32),
     )
 
 

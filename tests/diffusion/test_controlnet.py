@@ -69,7 +69,11 @@ def model(home):
 @pytest.fixture(scope="module")
 def draw(model):
     pool = ModelPool()
-    studio = Studio(model, load_control=lambda name, asked: load_control(name, asked, pool))
+
+    def load(name, asked, low_memory):
+        return load_control(name, asked, pool, low_memory=low_memory)
+
+    studio = Studio(model, load_control=load)
 
     def drawn(*controls, **changes):
         request = ImageRequest((("a", 1.0),), "b", SIZE, 3, "Euler", Sampling(steps=4), controls=controls)
@@ -118,6 +122,34 @@ def test_units_are_summed_in_any_order(draw, canny):
 def test_a_window_outside_the_steps_changes_nothing(draw, canny):
     assert np.array_equal(draw(replace(canny, start=0.8, end=0.9)), draw())  # four steps: at 0, 1/4, 1/2 and 3/4
     assert not np.array_equal(draw(replace(canny, start=0.7, end=0.9)), draw())
+
+
+def test_a_window_without_steps_is_told_once(draw, canny, caplog):
+    idle = replace(canny, start=0.81, end=0.9)
+    draw(idle)
+    draw(idle)
+    assert [record.message for record in caplog.records if "no effect" in record.message] == [
+        f"{canny.model} acts from 0.81 to 0.9 of the run, where none of the 4 steps lies: no effect"
+    ]
+
+
+def test_factors_of_layers_replace_those_of_the_mode(draw, canny):
+    count = len(network().controlnet_down_blocks) + 1
+    soft = tuple(soft_weight(layer, count, "prompt") for layer in range(count))
+    assert np.array_equal(draw(replace(canny, layers=soft)), draw(replace(canny, mode="prompt")))
+    assert np.array_equal(draw(replace(canny, layers=(0.0,) * count)), draw())
+    with pytest.raises(UserError, match=f"2 factors of layers, .* has {count} layers"):
+        draw(replace(canny, layers=(1.0, 1.0)))
+
+
+def test_low_memory_gives_the_same_picture_and_says_where_it_saves_nothing(draw, canny, caplog):
+    assert np.array_equal(draw(replace(canny, low_memory=True)), draw(canny))
+    assert "low memory has no effect" in caplog.text
+
+
+def test_three_channels_see_the_first_picture_alone(draw, canny):
+    with_flow = replace(canny, hint=replace(canny.hint, flow=clouds(Size(60, 64), seed=9)))
+    assert np.array_equal(draw(with_flow), draw(canny))
 
 
 def test_each_mode_gives_its_own_picture(draw, canny):

@@ -103,7 +103,7 @@ def _temporal(asked: Brief, shot: Shot, draw: np.random.Generator, model: MiniMo
     if chance < FROM_SOURCE + CARRIED:
         here = view(scene(asked), NATIVE, shot)
         return network.hint(Given(warped(spoilt, flow(scene(asked), here, shot, before))))
-    return network.hint(Given(spoilt, flow=flow(scene(asked), seen, before, shot)))
+    return network.hint(Given(spoilt, flow=lambda: flow(scene(asked), seen, before, shot)))
 
 
 @torch.inference_mode()

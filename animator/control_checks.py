@@ -1,0 +1,134 @@
+"""What is wrong with a project's control units, and what in them has no effect."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animator.controls import LOOKING_BACK, OF_THE_RENDER, TEMPORAL, ControlUnit, UnitNumbers
+from animator.entries import asks_networks, entry_faults, option_faults
+from animator.fields import Span
+from animator.jsontext import shown
+from core.errors import Fault, MediaError, ProjectError, UserError, WeightsError
+from diffusion import controls
+from diffusion.models.control_files import control_path, network_for
+from schedules.expression import Values
+from schedules.track import Track
+
+if TYPE_CHECKING:
+    from animator.project import Project
+
+SPANS = {"weight": Span(0, 2), "start": Span(0, 1), "end": Span(0, 1)}
+SMALLEST_LOOK = 16  # pixels
+
+
+def control_faults(project: "Project", folder: Path, names: Mapping[str, Values]) -> Iterator[Fault]:
+    """Everything wrong with all units.
+
+    Args:
+        project: with whatever values its types allow.
+        folder: where the project file lies.
+        names: what its sound gives to formulas.
+    """
+    for place, unit in enumerate(project.controls):
+        field = f"controls.{place}"
+        yield from _entry_faults(unit, field)
+        yield from _use_faults(unit, field)
+        yield from _number_faults(unit, field, project, names)
+        yield from _source_faults(unit, field, project, folder)
+        if asks_networks(project.generator):
+            yield from _network_faults(unit, field, project)
+
+
+def control_warnings(project: "Project") -> Iterator[str]:
+    """Units that do nothing though nothing is wrong with them."""
+    if project.controls and not asks_networks(project.generator):
+        yield f"controls: the generator {project.generator} asks no networks, so they have no effect"
+        return
+    for place, unit in enumerate(project.controls):
+        field = f"controls.{place}"
+        weights = Track(UnitNumbers, field, unit.numbers(), project.frames, max(project.seed, 0)).columns()["weight"]
+        if not weights.any():
+            yield f"{field}.weight: is 0 at every frame, so the unit has no effect"
+        elif unit.looks_back and not unit.first and project.frames <= project.cadence:
+            yield f"{field}.source: there is never a frame before, so the unit has no effect; `first` gives it one"
+
+
+def _entry_faults(unit: ControlUnit, field: str) -> Iterator[Fault]:
+    yield from entry_faults(controls.REGISTRY, f"{field}.control", unit.control)
+    yield from option_faults(controls.REGISTRY, f"{field}.options", unit.control, unit.options)
+
+
+def _use_faults(unit: ControlUnit, field: str) -> Iterator[Fault]:
+    """Settings that contradict each other or act on nothing."""
+    if unit.first and not unit.looks_back:
+        yield Fault(f"{field}.first", "has no effect: the unit does not look at the frame before", "Leave it out")
+    if unit.first in LOOKING_BACK:
+        yield Fault(f"{field}.first", f"{unit.first} is what is missing there", "Give init or a picture")
+    if unit.strength and unit.control != TEMPORAL:
+        yield Fault(f"{field}.strength", f"has no effect on the control {unit.control}", "Give a weight")
+    if unit.pixel_perfect and unit.resolution:
+        yield Fault(f"{field}.resolution", "has no effect while pixel_perfect is on", "Leave one of them out")
+    if 0 < unit.resolution < SMALLEST_LOOK:
+        yield Fault(f"{field}.resolution", f"{unit.resolution} pixels show nothing", f"Choose {SMALLEST_LOOK} to 8192")
+    if unit.layers and not any(unit.layers):
+        yield Fault(f"{field}.layers", "are all 0, so the unit has no effect", "Leave the unit or the layers out")
+
+
+def _number_faults(unit: ControlUnit, field: str, project: "Project", names: Mapping[str, Values]) -> Iterator[Fault]:
+    """Schedules that do not parse, numbers out of range, windows that end before they begin."""
+    try:
+        track = Track(UnitNumbers, field, unit.numbers(), project.frames, max(project.seed, 0), names)
+    except ProjectError as error:
+        yield from error.faults
+        return
+    columns = track.columns()
+    for name, span in SPANS.items():
+        inside = (columns[name] >= span.low) & (columns[name] <= span.high)
+        if not inside.all():
+            frame, where = _first(~inside, getattr(unit, name))
+            yield Fault(f"{field}.{name}", f"{columns[name][frame]:g}{where} is out of range", f"Allowed: {span}")
+    reverse = columns["start"] > columns["end"]
+    if reverse.any():
+        frame, where = _first(reverse, unit.start if isinstance(unit.start, str) else unit.end)
+        yield Fault(f"{field}.end", f"lies before start{where}, so the unit would never act", "Choose one behind it")
+
+
+def _first(where: NDArray[np.bool_], given: float | str) -> tuple[int, str]:
+    """The first frame, and how it is told of a number that moves."""
+    frame = int(np.argmax(where))
+    return frame, f" at frame {frame}" if isinstance(given, str) else ""
+
+
+def _source_faults(unit: ControlUnit, field: str, project: "Project", folder: Path) -> Iterator[Fault]:
+    """Pictures and videos that cannot be read, or end too early. Whether they are there is checked with all files."""
+    from media.footage import Footage
+
+    for name, text in unit.files().items():
+        path = folder / Path(text).expanduser()
+        if not path.exists() and not Footage(path, project.fps).files():
+            continue
+        try:
+            frames = Footage(path, project.fps).frames
+        except MediaError as error:
+            yield Fault(f"{field}.{name}", str(error))
+            continue
+        if frames is not None and name == "first":
+            yield Fault(f"{field}.{name}", f"{shown(text)} is no single picture", "Give a picture")
+        elif frames is not None and frames < project.frames:
+            what = f"{shown(text)} lasts {frames} frames at {project.fps} fps, the project {project.frames}"
+            yield Fault(f"{field}.{name}", what, f"Give a longer one, or set frames to {frames}")
+    if unit.source not in ("", *OF_THE_RENDER) and unit.control == TEMPORAL and unit.first:
+        yield Fault(f"{field}.first", "has no effect where the source is given", "Leave it out")
+
+
+def _network_faults(unit: ControlUnit, field: str, project: "Project") -> Iterator[Fault]:
+    """A network that is not there."""
+    try:
+        control_path(unit.model or network_for(unit.control, project.model))
+    except WeightsError as error:
+        yield Fault(f"{field}.model", error.what, error.way_out)
+    except UserError as error:
+        yield Fault(f"{field}.model", str(error))

@@ -1,0 +1,155 @@
+"""Showing: what the control units of a project see when a frame is made, as hints for its request."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from animator.controls import CARRIED, INIT, PREVIOUS, ControlUnit, UnitNumbers
+from animator.params import FrameParams
+from core.image import DepthMap, FlowField, Image, Mask, Size, resized
+from diffusion.controls import Control, Given
+from diffusion.hints import Hint, at_short_side, fitted, looked_at
+from diffusion.request import ControlImage
+from media.footage import Footage
+from motion.fields import resized_flow
+
+Looking = Callable[[Image, int], DepthMap]  # a depth estimator: a picture, and the frame it belongs to
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there is to look at when a frame is made; None where there is nothing.
+
+    Convention: `motion` is forward, on the grid of `previous`: what is at p there is at p + motion(p) in this frame.
+    """
+
+    init: Image | None = None  # what the frame is made from: the moved picture, the frame of a clip
+    previous: Image | None = None  # the frame made before
+    carried: Image | None = None  # that, moved to where things are now
+    motion: Callable[[], FlowField] | None = None  # how the pixels of `previous` move; asked for where needed
+    mask: Mask | None = None  # what is drawn anew, of the size of `init`
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One unit with everything its settings name."""
+
+    unit: ControlUnit
+    model: str  # of the network
+    control: Control
+    footage: Footage | None = None  # None where it looks at pictures of the render
+    first: Image | None = None  # in place of the frame before the first
+    mask: Footage | None = None
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether every frame shows the same."""
+        return self.footage is not None and self.footage.frames is None and self.mask is None
+
+    def picture(self, moment: int, seen: Seen) -> Image | None:
+        """What it looks at; None where there is nothing."""
+        if self.footage is not None:
+            return self.footage.at(moment)
+        found = {INIT: seen.init, PREVIOUS: seen.previous, CARRIED: seen.carried}[self.unit.looked_at]
+        if found is not None or not self.unit.looks_back:
+            return found
+        return seen.init if self.unit.first == INIT else self.first
+
+    def flow(self, seen: Seen, size: Size) -> Callable[[], FlowField] | None:
+        """How what it looks at moves on: not at all, unless that is the frame before as it was."""
+        motion = seen.motion
+        if motion is None or seen.previous is None or self.footage or self.unit.looked_at != PREVIOUS:
+            return None
+        return lambda: resized_flow(motion(), size)
+
+
+class Controls:
+    """The units of a project, ready to look."""
+
+    def __init__(
+        self, units: Sequence[Shown], identity: str, size: Size, *, seed: int = 0, depth: Looking | None = None
+    ) -> None:
+        """Args: identity: of all that units name; size: of frames; seed: for controls that draw; depth: who sees it."""
+        self._units, self._size, self._seed, self._depth = tuple(units), size, seed, depth
+        self.identity = identity
+        self._constant_hint = lru_cache(maxsize=None)(self._hint_of_constant)
+
+    @property
+    def looks_back(self) -> bool:
+        """Whether any unit sees the frame before, so that frames have to be made one after the other."""
+        return any(shown.unit.looks_back for shown in self._units)
+
+    def of(self, params: FrameParams, seen: Seen) -> tuple[ControlImage, ...]:
+        """What the networks of a frame are shown. Units without weight, or with nothing to look at, are left out.
+
+        Raises:
+            UserError: if a source ends, or a control lacks what it needs.
+        """
+        found = []
+        for place, (shown, numbers) in enumerate(zip(self._units, params.controls, strict=True)):
+            if not numbers.weight:
+                continue
+            if shown.is_constant:
+                found.append(self._image(shown, numbers, self._constant_hint(place), params.moment))
+            elif (picture := shown.picture(params.moment, seen)) is not None:
+                found.append(
+                    self._image(shown, numbers, self._hint(shown, picture, params.moment, seen), params.moment)
+                )
+        return tuple(found)
+
+    def _hint_of_constant(self, place: int) -> Hint:
+        shown = self._units[place]
+        assert shown.footage is not None
+        return self._hint(shown, shown.footage.at(0), 0, Seen())
+
+    def _hint(self, shown: Shown, picture: Image, moment: int, seen: Seen) -> Hint:
+        """What a network is shown of a picture."""
+        unit, own, depth = shown.unit, Size.of(picture), self._depth
+        side = looked_at(own, self._size, unit.fit) if unit.pixel_perfect else unit.resolution
+        looked = at_short_side(picture, side) if side else picture
+        small = Size.of(looked)
+        mask = seen.mask if shown.mask is None else _brightness(resized(shown.mask.at(moment), own))
+        return shown.control.hint(
+            Given(
+                looked,
+                self._seed,
+                None if mask is None else _resized_mask(mask, small),
+                None if depth is None else lambda image: depth(image, moment),
+                shown.flow(seen, small),
+            )
+        )
+
+    def _image(self, shown: Shown, numbers: UnitNumbers, hint: Hint, moment: int) -> ControlImage:
+        unit, region = shown.unit, None
+        if shown.mask is not None and hint.hidden is None:
+            region = _brightness(fitted(shown.mask.at(moment), self._size, unit.fit))
+        return ControlImage(
+            shown.model,
+            hint,
+            numbers.weight,
+            numbers.start,
+            numbers.end,
+            unit.mode,
+            unit.fit,
+            region,
+            unit.layers,
+            unit.low_memory,
+        )
+
+
+NO_CONTROLS = Controls((), "", Size(0, 0))
+
+
+def _brightness(picture: Image) -> Mask:
+    """How white a picture is; float32, H x W, 0..1."""
+    return np.asarray(picture.max(axis=2) / np.float32(255), np.float32)
+
+
+def _resized_mask(mask: Mask, size: Size) -> Mask:
+    """The mask at another size."""
+    if Size.of(mask) == size:
+        return mask
+    levels = np.repeat(np.rint(mask * 255).astype(np.uint8)[..., None], 3, axis=2)
+    return _brightness(resized(levels, size))
