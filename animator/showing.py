@@ -87,7 +87,9 @@ class Controls:
         Raises:
             UserError: if a source ends, or a control lacks what it needs.
         """
-        found = []
+        found: list[ControlImage] = []
+        if not self._units:  # of a project whose generator asks no networks
+            return ()
         for place, (shown, numbers) in enumerate(zip(self._units, params.controls, strict=True)):
             if not numbers.weight:
                 continue
