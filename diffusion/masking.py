@@ -1,6 +1,6 @@
 """Masks on the side of latents: what is kept, and what inpainting checkpoints see."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import PIL.Image
@@ -12,6 +12,7 @@ from core.image import Image, Mask, Size, rounded
 from diffusion.kit import Kit
 from diffusion.request import ImageRequest, Inpaint
 from diffusion.sampling.blend import Blend
+from diffusion.sampling.plan import SamplerPlan
 
 GREY = 128  # level of the picture that an inpainting checkpoint sees where there is none
 
@@ -26,14 +27,15 @@ def check_mask(request: ImageRequest) -> None:
         raise UserError(f"the mask is {Size.of(request.inpaint.mask)}, the request {request.size}", where="mask")
 
 
-def blend(requests: Sequence[ImageRequest], inits: Tensor, noise: Tensor, kit: Kit) -> Blend:
-    """What the masks of a batch keep.
+def blend(requests: Sequence[ImageRequest], inits: Tensor, noise: Tensor, kit: Kit, plan: SamplerPlan) -> Blend:
+    """What the masks of a batch keep. They are all gradual, or none is.
 
     Args:
         requests: each with a mask.
         inits: latents of their pictures; float32, N x C x rows x columns.
         noise: what the batch starts from, unit variance, the same shape.
         kit: whose latent cells masks are brought to.
+        plan: of the run.
     """
     kept, repainted = inits.clone(), []
     for image, request in enumerate(requests):
@@ -43,7 +45,19 @@ def blend(requests: Sequence[ImageRequest], inits: Tensor, noise: Tensor, kit: K
             kept[image].lerp_(noise[image], repainted[-1])
         elif request.inpaint.content == "latent nothing":
             kept[image].mul_(1 - repainted[-1])
-    return Blend(kept, torch.stack(repainted))
+    is_gradual = requests[0].inpaint is not None and requests[0].inpaint.is_gradual
+    return Blend(kept, torch.stack(repainted), _left(kit, plan) if is_gradual else None)
+
+
+def _left(kit: Kit, plan: SamplerPlan) -> Callable[[float], float]:
+    """The share of a run that is left at a noise level: in timesteps, as denoising strengths are."""
+    times = {level: kit.training.timestep(level) + 1 for level in plan.sigmas if level > 0}
+    first = max(times.values(), default=1.0)
+
+    def left(level: float) -> float:
+        return (times.get(level) or kit.training.timestep(level) + 1) / first if level > 0 else 0.0
+
+    return left
 
 
 def seen_by_inpainting(request: ImageRequest, kit: Kit) -> Tensor:
@@ -87,4 +101,4 @@ def _cells(inpaint: Inpaint, size: Size, kit: Kit) -> Tensor:
     levels = np.rint(np.pad(inpaint.mask, more, mode="symmetric") * 255).astype(np.uint8)
     reduced = PIL.Image.fromarray(levels).resize((columns, rows), PIL.Image.Resampling.BICUBIC)
     shares = torch.from_numpy(np.array(reduced, np.float32) / 255).to(kit.model.device)
-    return (shares if inpaint.is_soft else shares.round()).unsqueeze(0)
+    return (shares if inpaint.is_soft or inpaint.is_gradual else shares.round()).unsqueeze(0)

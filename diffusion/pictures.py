@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.errors import UnknownName, UserError
 from core.image import Image, Size, resized, to_image
+from diffusion.drifting import drift_of
 from diffusion.hires import LATENT_MODES, Enlargement, centre, first_request, resized_latent, second_request
 from diffusion.kit import Kit
 from diffusion.masking import blend, check_mask, seen_by_inpainting
@@ -72,6 +73,7 @@ class Batch:
     canvas: Size  # the size rounded up to whole latent cells
     has_init: bool
     is_masked: bool
+    is_gradual: bool  # of masks
     plan: SamplerPlan
     settings: SamplerSettings
     guidance: GuidanceOptions
@@ -182,6 +184,7 @@ class Studio:
             canvas=kit.canvas(request.size),
             has_init=one.has_init,
             is_masked=request.inpaint is not None,
+            is_gradual=request.inpaint is not None and request.inpaint.is_gradual,
             plan=plan,
             settings=settings,
             guidance=GuidanceOptions(numbers.cfg_rescale, numbers.skip_negative_below, numbers.skip_negative_early),
@@ -198,17 +201,17 @@ class Studio:
         requests = [one.request for one in passes]
         shape = (kit.model.autoencoder.channels, *kit.cells(batch.canvas))
         seeds = [noise_seed(request, kit) for request in requests]
-        noise = SeededNoise(seeds, shape, source=batch.rules.noise, device=kit.model.device)
+        drifts = [drift_of(request, kit) for request in requests]
+        noise = SeededNoise(seeds, shape, source=batch.rules.noise, device=kit.model.device, drifts=drifts)
         unit = noise.initial()
         with tiled(batch.rules, kit.model.unet, kit.model.autoencoder.network):
             init = _inits(passes, kit) if batch.has_init else None
-            kept = blend(requests, init, unit, kit) if init is not None and batch.is_masked else None
+            kept = blend(requests, init, unit, kit, plan) if init is not None and batch.is_masked else None
             seen = torch.cat([seen_by_inpainting(request, kit) for request in requests]) if kit.inpaints else None
             denoise = self._denoiser(batch, requests, seen)
             if kept is not None:
-                denoise = (
-                    KeepingNoised(denoise, kept, unit) if plan.sampler.own_timesteps else KeepingClean(denoise, kept)
-                )
+                noised = plan.sampler.own_timesteps and not batch.is_gradual
+                denoise = KeepingNoised(denoise, kept, unit) if noised else KeepingClean(denoise, kept)
             begun = start(
                 plan, unit * _strengths(requests, unit) if batch.has_init else unit, kept.kept if kept else init
             )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from core.image import Image, Mask, Size
+from core.image import FlowField, Image, Mask, Size
 from diffusion.hints import Fit, Hint
 
 PromptMix = tuple[tuple[str, float], ...]  # (text, weight) pairs; weights sum to 1 while one prompt turns into the next
@@ -68,7 +68,17 @@ class Inpaint:
     mask: Mask  # float32, H x W of the request's size, 0..1; 1 = repaint here
     content: MaskedContent = "original"  # under the mask: the picture, noise of the seed, or zeros
     is_soft: bool = False  # whether cells half covered are repainted by half; else the mask is rounded, cell by cell
+    is_gradual: bool = False  # whether the mask tells how strongly: each cell gets that share of the denoising
     conditioning: float = 1.0  # 0..1, for inpainting checkpoints: how much of what is under the mask they do not see
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseDrift:
+    """Grain that moves with what a picture shows."""
+
+    flow: FlowField  # of the request's size, pixels: the grain at p is that which the seed has at p + flow(p)
+    fresh: Mask  # of that size; where it is above 0.5 the grain is that of `seed`
+    seed: int  # 0 .. 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +142,4 @@ class ImageRequest:
     refiner: Refiner | None = None
     hires: Hires | None = None  # the result is larger than `size`
     controls: tuple[ControlImage, ...] = ()  # any mix; what they add is summed
+    drift: NoiseDrift | None = None  # of all its noise

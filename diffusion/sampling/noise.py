@@ -34,6 +34,22 @@ class NoiseSeed:
     sampling_delta: int = 0  # "eta noise seed delta": added to the seed for the noise drawn while sampling
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Drift:
+    """Where the noise of one image comes from, cell by cell; rows x columns each."""
+
+    rows: Tensor  # int64: of the cell whose noise it is
+    columns: Tensor  # int64
+    fresh: Tensor  # bool: where the noise is new instead
+    seed: int  # of new noise, 0 to 2**64 - 1
+
+    def moved(self, noise: Tensor, new: Tensor) -> Tensor:
+        """Noise brought along, C x rows x columns; its spread stays what it was."""
+        found = noise[:, self.rows, self.columns]
+        found = torch.where(self.fresh, new, found)
+        return found * (noise.std() / found.std())
+
+
 class SeededNoise:
     """The noise of one batch: first `initial`, then what the sampler draws. Draws move on, so make one for each run."""
 
@@ -44,8 +60,12 @@ class SeededNoise:
         *,
         source: NoiseSource = "cpu",
         device: torch.device | str = "cpu",
+        drifts: Sequence[Drift | None] = (),
     ) -> None:
-        """For one latent of `shape` for each seed; what is drawn goes to `device` as float32."""
+        """For one latent of `shape` for each seed; what is drawn moves by `drifts` and goes to `device` as float32."""
+        self._drifts = {image: drift for image, drift in enumerate(drifts) if drift is not None}
+        fresh = [NoiseSeed(drift.seed) for drift in self._drifts.values()]
+        self._fresh = SeededNoise(fresh, shape, source=source, device=device) if fresh else None
         self._seeds = tuple(seeds)
         self._shape = shape
         self._source = source
@@ -63,16 +83,25 @@ class SeededNoise:
             self._draws = [
                 generator(seed.seed + seed.sampling_delta, self._source, self._device) for seed in self._seeds
             ]
-        return self._batch(drawn)
+        return self._drifted(self._batch(drawn), self._fresh and self._fresh.initial())
 
     def white(self, sigma: float, following: float) -> Tensor:
         """The next draw of every image, whatever the levels."""
-        del sigma, following
-        return self._batch([draw(self._shape) for draw in self._draws])
+        drawn = self._batch([draw(self._shape) for draw in self._draws])
+        return self._drifted(drawn, self._fresh and self._fresh.white(sigma, following))
 
     def brownian(self, sigma: float, following: float) -> Tensor:
         """Noise that depends on the two levels alone: finer steps draw finer detail of the same path."""
-        return self._batch([path(sigma, following) for path in self._paths])
+        drawn = self._batch([path(sigma, following) for path in self._paths])
+        return self._drifted(drawn, self._fresh and self._fresh.brownian(sigma, following))
+
+    def _drifted(self, drawn: Tensor, fresh: Tensor | None) -> Tensor:
+        """The noise of a batch where it has drifted to; `fresh` for the images that drift, in their order."""
+        if fresh is None:
+            return drawn
+        for (image, drift), new in zip(self._drifts.items(), fresh, strict=True):
+            drawn[image] = drift.moved(drawn[image], new)
+        return drawn
 
     def _batch(self, drawn: Sequence[Tensor]) -> Tensor:
         """One tensor on the device; from pinned memory the copy does not wait for the device's work."""

@@ -7,10 +7,11 @@ import torch
 from core.devices import ModelPool
 from core.errors import UnknownName, UserError
 from core.image import Size, to_image
+from diffusion.drifting import drift_of
 from diffusion.kit import Kit
 from diffusion.models.load import load_model
 from diffusion.pictures import Studio
-from diffusion.request import DrawingRules, Hires, ImageRequest, Inpaint, Refiner, Sampling
+from diffusion.request import DrawingRules, Hires, ImageRequest, Inpaint, NoiseDrift, Refiner, Sampling
 from diffusion.sampling.names import SAMPLERS
 from tests.diffusion.models.toy import toy_pipeline, toy_refiner, toy_unet
 
@@ -100,6 +101,64 @@ def test_a_mask_over_everything_is_plain_image_to_image(mini):
     masked = replace(plain, inpaint=Inpaint(np.ones((64, 64), np.float32)))
     a, b = drawn(mini, plain, masked)
     assert np.allclose(a, b, atol=1e-5)
+
+
+def halves(left: float, right: float, side: int = 64) -> np.ndarray:
+    mask = np.full((side, side), left, np.float32)
+    mask[:, side // 2 :] = right
+    return mask
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "Euler a", "DPM++ 2M", "DDIM", "UniPC"])
+def test_a_gradual_mask_gives_each_part_its_own_strength(mini, sampler):
+    base = request(init=scene(), sampler=sampler, sampling={"denoise": 0.8, "steps": 12})
+    pictures = drawn(
+        mini,
+        replace(base, inpaint=Inpaint(halves(0, 0), is_gradual=True)),
+        replace(base, inpaint=Inpaint(halves(0.3, 1), is_gradual=True)),
+        replace(base, inpaint=Inpaint(halves(1, 1), is_gradual=True)),
+        base,
+    )
+    kept, mixed, all_of_it, plain = pictures
+    assert np.allclose(all_of_it, plain, atol=1e-5)
+    left, right = (np.abs(mixed - kept)[:, part].mean() for part in (slice(0, 16), slice(48, 64)))
+    assert 0 < left < 0.85 * right
+
+
+def test_a_gradual_share_counts_as_so_much_less_denoising(mini):
+    base = request(init=scene(), sampling={"denoise": 0.8, "steps": 20})
+    changes = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        (picture,) = drawn(mini, replace(base, inpaint=Inpaint(halves(share, share), is_gradual=True)))
+        changes.append(picture)
+    distances = [np.abs(changes[0] - other).mean() for other in changes]
+    assert distances == sorted(distances)
+
+
+def shifted(pixels: float, fresh: float = 0, seed: int = 9) -> NoiseDrift:
+    flow = np.zeros((64, 64, 2), np.float32)
+    flow[..., 0] = pixels
+    return NoiseDrift(flow, np.full((64, 64), fresh, np.float32), seed)
+
+
+@pytest.mark.parametrize("sampler", ["Euler", "Euler a", "DPM++ 2M SDE"])
+def test_noise_that_drifts_nowhere_is_the_seeds_and_fresh_noise_that_of_its_own_seed(mini, sampler):
+    base = request(sampler=sampler)
+    plain, still, fresh, other = drawn(
+        mini, base, replace(base, drift=shifted(0)), replace(base, drift=shifted(0, fresh=1)), replace(base, seed=9)
+    )
+    assert np.allclose(plain, still, atol=1e-5)
+    assert np.abs(fresh - other).mean() < 0.2 * np.abs(plain - other).mean()
+
+
+def test_noise_drifts_by_whole_cells_and_keeps_its_spread(mini):
+    kit = Kit(mini)
+    drift = drift_of(request(drift=shifted(-16)), kit)
+    noise = torch.randn(16, 4, 4, generator=torch.Generator().manual_seed(0))
+    moved = drift.moved(noise, torch.zeros_like(noise))
+    assert moved.std() == pytest.approx(float(noise.std()), rel=1e-5)
+    ratio = moved[:, :, 1:] / noise[:, :, :-1]
+    assert torch.allclose(ratio, ratio.flatten()[0].expand_as(ratio), rtol=1e-4)
 
 
 def test_masks_without_a_picture_or_of_another_size_are_refused(mini):
