@@ -68,8 +68,8 @@ class Inpaint:
     mask: Mask  # float32, H x W of the request's size, 0..1; 1 = repaint here
     content: MaskedContent = "original"  # under the mask: the picture, noise of the seed, or zeros
     is_soft: bool = False  # whether cells half covered are repainted by half; else the mask is rounded, cell by cell
-    is_gradual: bool = False  # whether the mask tells how strongly: each cell gets that share of the denoising
     conditioning: float = 1.0  # 0..1, for inpainting checkpoints: how much of what is under the mask they do not see
+    is_gradual: bool = False  # whether the mask tells how strongly: each cell gets that share of the denoising
 
 
 @dataclass(frozen=True, slots=True)

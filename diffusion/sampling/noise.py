@@ -65,7 +65,8 @@ class SeededNoise:
         """For one latent of `shape` for each seed; what is drawn moves by `drifts` and goes to `device` as float32."""
         self._drifts = {image: drift for image, drift in enumerate(drifts) if drift is not None}
         fresh = [NoiseSeed(drift.seed) for drift in self._drifts.values()]
-        self._fresh = SeededNoise(fresh, shape, source=source, device=device) if fresh else None
+        own = SeededNoise(fresh, shape, source=source, device=device) if fresh else None
+        self._fresh: SeededNoise | None = own
         self._seeds = tuple(seeds)
         self._shape = shape
         self._source = source
@@ -83,17 +84,17 @@ class SeededNoise:
             self._draws = [
                 generator(seed.seed + seed.sampling_delta, self._source, self._device) for seed in self._seeds
             ]
-        return self._drifted(self._batch(drawn), self._fresh and self._fresh.initial())
+        return self._drifted(self._batch(drawn), None if self._fresh is None else self._fresh.initial())
 
     def white(self, sigma: float, following: float) -> Tensor:
         """The next draw of every image, whatever the levels."""
         drawn = self._batch([draw(self._shape) for draw in self._draws])
-        return self._drifted(drawn, self._fresh and self._fresh.white(sigma, following))
+        return self._drifted(drawn, None if self._fresh is None else self._fresh.white(sigma, following))
 
     def brownian(self, sigma: float, following: float) -> Tensor:
         """Noise that depends on the two levels alone: finer steps draw finer detail of the same path."""
         drawn = self._batch([path(sigma, following) for path in self._paths])
-        return self._drifted(drawn, self._fresh and self._fresh.brownian(sigma, following))
+        return self._drifted(drawn, None if self._fresh is None else self._fresh.brownian(sigma, following))
 
     def _drifted(self, drawn: Tensor, fresh: Tensor | None) -> Tensor:
         """The noise of a batch where it has drifted to; `fresh` for the images that drift, in their order."""
