@@ -39,7 +39,7 @@ def command(
     ] = None,
     origin: Annotated[Path | None, Option("--from", help="Repeat this picture; other options change it.")] = None,
     hires: Annotated[str, Option(metavar="SCALE|WxH", help="A second pass at a larger size.")] = "",
-    upscaler: Annotated[str, Option(help="Of the second pass.")] = "",
+    upscaler: Annotated[str, Option(help="Of the second pass, or of an init smaller than --size.")] = "",
     denoise: Annotated[str, Option(help="0..1; of image to image or the second pass.")] = "",
     init: Annotated[Path | None, Option(help="A picture or folder to start from.")] = None,
     mask: Annotated[Path | None, Option(help="White is drawn anew; a picture or folder.")] = None,
@@ -118,7 +118,8 @@ def _changes(given: dict[str, Any]) -> list[tuple[str, str]]:
     hires = given["hires"]
     changes = _recipe(given["preset"]) if given["preset"] else []
     changes += [("hires_size" if "x" in hires.lower() else "hires_scale", hires)] if hires else []
-    changes += [("hires_upscaler", given["upscaler"])] if given["upscaler"] else []
+    upscaler = "img2img_upscaler" if given["init"] and not hires else "hires_upscaler"
+    changes += [(upscaler, given["upscaler"])] if given["upscaler"] else []
     changes += [(name, given[name]) for name in SAME_NAME if given[name]]
     changes += [("denoise", given["denoise"])] if given["denoise"] else []
     across, times, down = given["mask_blur"].lower().partition("x")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.terminal import AsJson, say
+from commands.terminal import AsJson, ModelsFolders, say
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ def entries(kind: str) -> dict[str, str]:
         from diffusion.sampling.names import SCHEDULES
 
         return {name: schedule.help for name, schedule in SCHEDULES.items()}
+    if kind == "upscalers":
+        from diffusion.upscalers import LATENT_MODES, names, network_path
+
+        files = {name: str(network_path(name) or "resampling") for name in names()}
+        return {**dict.fromkeys(LATENT_MODES, "of latents, for second passes"), **files}
     if kind == "presets":
         from diffusion.sampling.presets import PRESETS
 
@@ -47,11 +52,12 @@ def _recipe(preset: "Preset") -> str:
 def command(
     kind: Annotated[str, typer.Argument(help="modes, generators, samplers, ...; everything if left out.")] = "",
     as_json: AsJson = False,
+    models_dir: ModelsFolders = None,
 ) -> None:
-    """List the modes, generators, samplers, presets, depth models and exporters there are."""
+    """List the modes, generators, samplers, presets, upscalers, depth models and exporters there are."""
     from core.errors import UnknownName
 
-    kinds = (*REGISTRIES, "samplers", "noise schedules", "presets")
+    kinds = (*REGISTRIES, "samplers", "noise schedules", "presets", "upscalers")
     if kind and kind not in kinds:
         raise UnknownName("list", kind, kinds)
     found = {name: entries(name) for name in ([kind] if kind else kinds)}

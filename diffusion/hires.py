@@ -1,7 +1,6 @@
 """Hires fix: sizes of the second pass, latents enlarged, and what the second pass is asked."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from torch import Tensor
 from torch.nn import functional
@@ -9,26 +8,7 @@ from torch.nn import functional
 from core.errors import UserError
 from core.image import LARGEST_SIDE, Size
 from diffusion.request import Hires, ImageRequest
-
-Interpolation = Literal["bilinear", "bicubic", "nearest", "nearest-exact"]
-
-
-@dataclass(frozen=True, slots=True)
-class LatentMode:
-    """One way to enlarge a latent."""
-
-    interpolation: Interpolation
-    antialias: bool = False
-
-
-LATENT_MODES = {
-    "Latent": LatentMode("bilinear"),
-    "Latent (antialiased)": LatentMode("bilinear", antialias=True),
-    "Latent (bicubic)": LatentMode("bicubic"),
-    "Latent (bicubic antialiased)": LatentMode("bicubic", antialias=True),
-    "Latent (nearest)": LatentMode("nearest"),
-    "Latent (nearest-exact)": LatentMode("nearest-exact"),
-}
+from diffusion.upscalers import LATENT_MODES, LatentMode
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -11,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from core.errors import UnknownName, UserError
-from core.image import Image, Size, resized, to_image
+from core.devices import ModelPool
+from core.errors import UserError
+from core.image import Size, to_image
+from diffusion.canvas import Enlarge, scaled
 from diffusion.drifting import drift_of
-from diffusion.hires import LATENT_MODES, Enlargement, centre, first_request, resized_latent, second_request
+from diffusion.hires import Enlargement, centre, first_request, resized_latent, second_request
 from diffusion.kit import Kit
 from diffusion.masking import blend, check_mask, seen_by_inpainting
 from diffusion.models.controlnet import ControlNetwork
@@ -35,19 +38,14 @@ from diffusion.sampling.run import SamplerSettings
 from diffusion.sampling.timesteps import GuidedDenoise
 from diffusion.steering import LoadControl, tell_idle, units
 from diffusion.tiling import circular
+from diffusion.upscalers import enlarger, latent_mode
 
 SAME_TIME = 0.51  # training steps; timesteps nearer than this are one, rounded or not
 MOST_TOGETHER = 4  # pictures in one batch; more are hardly faster and cost memory
 
 FloatPicture = NDArray[np.float32]  # H x W x 3, RGB, sRGB, about 0..1, not clipped; NaN where a model broke
-Enlarge = Callable[[Image, Size], Image]  # an upscaler of pictures: at least as large as asked for on both sides
 Load = Callable[[str], LoadedModel]
-
-PLAIN_UPSCALERS: Mapping[str, Enlarge] = {
-    "None": lambda image, size: resized(image, size, "nearest"),
-    "Lanczos": lambda image, size: resized(image, size, "lanczos"),
-    "Nearest": lambda image, size: resized(image, size, "nearest"),
-}
+Upscaler = Callable[[str], Enlarge]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +92,7 @@ class Studio:
         self,
         model: LoadedModel,
         load: Load | None = None,
-        upscalers: Mapping[str, Enlarge] = PLAIN_UPSCALERS,
+        upscaler: Upscaler | None = None,
         files: NamedFiles | None = None,
         load_control: LoadControl | None = None,
     ) -> None:
@@ -103,14 +101,14 @@ class Studio:
         Args:
             model: shared; outside of `pictures` it is as it was loaded.
             load: gives refiners and models of second passes by name.
-            upscalers: of pictures, for second passes, by name.
+            upscaler: gives upscalers of pictures by name, for second passes.
             files: finds LoRAs, hypernetworks and embeddings by name.
             load_control: gives control networks by name.
         """
         self._model = model
         self._load = load
         self._load_control = load_control
-        self._upscalers = upscalers
+        self._upscaler = upscaler or partial(enlarger, pool=ModelPool())
         self._files = files or NamedFiles()
         self._kits = {"": Kit(model, self._files)}
 
@@ -268,21 +266,15 @@ class Studio:
         model = hires.model or request.model
         sizes, other = Enlargement.of(hires, request.size), self._kit(model)
         rows, columns = other.cells(sizes.enlarged)
-        if hires.upscaler in LATENT_MODES:
-            enlarged = resized_latent(latent.unsqueeze(0), rows, columns, LATENT_MODES[hires.upscaler])
+        mode = latent_mode(hires.upscaler)
+        if mode is not None:
+            enlarged = resized_latent(latent.unsqueeze(0), rows, columns, mode)
         else:
             picture = to_image(self._decoded(Pass(request, request.model), latent))
-            enlarge = self._upscaler(hires.upscaler)
-            enlarged = other.encoded(
-                resized(enlarge(picture, sizes.enlarged), sizes.enlarged, "lanczos"), sizes.enlarged
-            )
+            grown = scaled(picture, sizes.enlarged, self._upscaler(hires.upscaler))
+            enlarged = other.encoded(grown, sizes.enlarged)
         second = second_request(request, hires)
         return Pass(second, model, centre(enlarged, *other.cells(sizes.final)), int(request.sampling.steps))
-
-    def _upscaler(self, name: str) -> Enlarge:
-        if name not in self._upscalers:
-            raise UnknownName("upscaler", name, (*LATENT_MODES, *self._upscalers))
-        return self._upscalers[name]
 
     def _decoded(self, one: Pass, latent: Tensor) -> FloatPicture:
         """The picture of one latent, cut to its size; one at a time, since decoding takes the most memory."""

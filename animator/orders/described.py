@@ -11,6 +11,7 @@ from diffusion.inpainting import InpaintRules
 from diffusion.prompt.language import without_comments
 from diffusion.request import Hires, Refiner, Sampling
 from diffusion.sampling.names import SAMPLERS, resolve
+from diffusion.upscalers import shown_name
 from media.infotext import DEFAULTS, Infotext, parameters
 
 ALWAYS = {
@@ -110,6 +111,8 @@ def _shown(order: Order, one: Setting) -> str | None:
         choice = resolve(order.sampler, order.schedule)
         own = SAMPLERS[choice.sampler].schedule
         return schedule_label("" if choice.schedule == own else choice.schedule)
+    if one.label in ("Hires upscaler", "Upscaler for img2img") and value:
+        return shown_name(value)
     if one.label == "RNG":
         return None if value == "gpu" else one.shown(value)
     return one.shown(value) if one.label in ALWAYS or value != _default(one) else None

@@ -15,6 +15,7 @@ from diffusion.inpainting import Canvas, canvas
 from media.infotext import Infotext
 
 Generators = Callable[[str], Generator]  # by the name of a model
+Upscalers = Callable[[str], Enlarge]  # by name
 Facts = Callable[[Order], Mapping[str, str]]  # what infotexts say of an order's model and networks
 
 
@@ -32,14 +33,14 @@ class Made:
         return Size.of(self.image)
 
 
-def drawn(order: Order, generators: Generators, facts: Facts, enlarge: Enlarge | None = None) -> Iterator[Made]:
+def drawn(order: Order, generators: Generators, facts: Facts, upscalers: Upscalers) -> Iterator[Made]:
     """The pictures of an order, batch by batch; a loop's pictures one after the other.
 
     Args:
         order: with its styles written out.
         generators: who draws.
         facts: for infotexts.
-        enlarge: an upscaler for pictures smaller than the order; None for Lanczos.
+        upscalers: for pictures to start from that are smaller than the order.
 
     Raises:
         UserError: for what a generator does not accept.
@@ -48,10 +49,10 @@ def drawn(order: Order, generators: Generators, facts: Facts, enlarge: Enlarge |
     singles = [order.single(place) for place in range(order.batch_size * order.count)]
     if order.loop.times > 1:
         for single in singles:
-            yield from _looped(single, generators, facts, enlarge)
+            yield from _looped(single, generators, facts, upscalers)
         return
     for first in range(0, len(singles), order.batch_size):
-        yield from _together(singles[first : first + order.batch_size], generators, facts, enlarge)
+        yield from _together(singles[first : first + order.batch_size], generators, facts, upscalers)
 
 
 def strength(loop: Loop, denoise: float, time: int) -> float:
@@ -67,7 +68,7 @@ def strength(loop: Loop, denoise: float, time: int) -> float:
     return denoise + (loop.final_denoise - denoise) * bent
 
 
-def _looped(order: Order, generators: Generators, facts: Facts, enlarge: Enlarge | None) -> Iterator[Made]:
+def _looped(order: Order, generators: Generators, facts: Facts, upscalers: Upscalers) -> Iterator[Made]:
     """Each picture made from the one before; the seed counts up, colours stay those of the first start."""
     start = order.start
     for time in range(order.loop.times):
@@ -75,7 +76,7 @@ def _looped(order: Order, generators: Generators, facts: Facts, enlarge: Enlarge
         seed = (order.seed + time) % SEED_RANGE
         sampling = replace(order.sampling, denoise=denoise)
         now = replace(order, loop=Loop(), seed=seed, sampling=sampling, start=start)
-        [made] = _together([now], generators, facts, enlarge)
+        [made] = _together([now], generators, facts, upscalers)
         start = _next_start(start, made.image)
         yield made
 
@@ -88,9 +89,9 @@ def _next_start(start: Start | None, image: Image) -> Start:
     return replace(start, images=(image,), rules=rules, palette=start.palette_of(start.images[0]))
 
 
-def _together(orders: Sequence[Order], generators: Generators, facts: Facts, enlarge: Enlarge | None) -> list[Made]:
+def _together(orders: Sequence[Order], generators: Generators, facts: Facts, upscalers: Upscalers) -> list[Made]:
     """Pictures drawn in one call, in the order of their orders."""
-    canvases = [_canvas(order, enlarge) for order in orders]
+    canvases = [_canvas(order, upscalers) for order in orders]
     requests = [order.request(part) for order, part in zip(orders, canvases, strict=True)]
     images = generators(orders[0].model).generate(requests)
     return [
@@ -99,9 +100,12 @@ def _together(orders: Sequence[Order], generators: Generators, facts: Facts, enl
     ]
 
 
-def _canvas(order: Order, enlarge: Enlarge | None) -> Canvas | None:
+def _canvas(order: Order, upscalers: Upscalers) -> Canvas | None:
     start = order.start
-    return canvas(start.images[0], start.mask, order.size, start.rules, start.mode, enlarge) if start else None
+    if start is None:
+        return None
+    enlarge = upscalers(start.upscaler) if start.upscaler else None
+    return canvas(start.images[0], start.mask, order.size, start.rules, start.mode, enlarge)
 
 
 def _finished(image: Image, order: Order, part: Canvas | None) -> Image:

@@ -36,6 +36,7 @@ class Start:
     conditioning: float = 1.0  # 0..1; how much of what is masked is hidden from inpainting checkpoints
     keeps_colors: bool = False  # whether results are matched to the colours of what they started from
     palette: Image | None = None  # whose colours are kept; None: its own
+    upscaler: str = ""  # what makes those larger that are smaller; empty: Lanczos
 
     def palette_of(self, image: Image) -> Image:
         """The picture whose colours are kept where `image` is what is started from."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from animator.build import build_generator
@@ -16,6 +16,7 @@ from core.errors import UserError
 from core.image import Image, Size
 from core.seeds import SEED_RANGE
 from diffusion.backends import Generator
+from diffusion.upscalers import enlarger
 from media.grid import check_size, layout
 from media.inscribed import write_picture
 
@@ -86,10 +87,11 @@ class Run:
         """Draws and writes everything; yields each picture with its file. The grid is written last."""
         starts = _starts([order.pictures for order, _ in self.tasks])
         kept: dict[int, Image] = {}
+        upscalers = partial(enlarger, pool=self.pool)
         for n in self._sequence():
             order, source = self.tasks[n]
             order = source.started(order) if source else order
-            for k, made in enumerate(drawn(order, self._generator, facts)):
+            for k, made in enumerate(drawn(order, self._generator, facts, upscalers)):
                 path = self.paths[starts[n] + k] if self.paths else None
                 if path is not None:
                     write_picture(path, made.image, str(made.infotext))

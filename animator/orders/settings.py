@@ -15,6 +15,7 @@ from core.image import Size
 from core.seeds import SEED_RANGE
 from diffusion.request import Hires, Refiner
 from diffusion.sampling.names import SCHEDULES, resolve
+from diffusion.upscalers import check_name, network_path
 
 Kind = Literal["int", "float", "bool", "text", "size", "list"]
 Words = Mapping[
@@ -148,6 +149,7 @@ TABLE: tuple[Setting, ...] = (
         "Just resize (latent upscale)": "latent",
         "stretch": "stretch", "crop": "crop", "fill": "fill", "latent": "latent",
     }),
+    Setting("Upscaler for img2img", "img2img_upscaler", ("start.upscaler",), "text"),
     Setting("Mask blur", "mask_blur", ("start.rules.blur_x", "start.rules.blur_y"), "float", Span(0, 64)),
     Setting("Mask blur x", "mask_blur_x", ("start.rules.blur_x",), "float", Span(0, 64)),
     Setting("Mask blur y", "mask_blur_y", ("start.rules.blur_y",), "float", Span(0, 64)),
@@ -265,11 +267,15 @@ def places_in(order: Order, one: Setting) -> tuple[str, ...]:
 
 
 def _check_name(order: Order, one: Setting, value: Any) -> None:
-    """Raises UnknownName for samplers and noise schedules that are none."""
+    """Raises UnknownName for samplers, noise schedules and upscalers that are none."""
     if one.name in ("sampler", "hires_sampler") and value:
         resolve(value)
     if one.name in ("schedule", "hires_schedule") and value:
         resolve(order.sampler, value)
+    if one.name == "hires_upscaler":
+        check_name(value)
+    if one.name == "img2img_upscaler" and value:
+        network_path(value)
 
 
 def _found(part: Any, path: list[str]) -> Any:

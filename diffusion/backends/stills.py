@@ -12,8 +12,10 @@ from core.devices import ModelPool
 from core.errors import BrokenPicture
 from core.hashing import fingerprint
 from core.image import Image, to_image
+from diffusion.canvas import Enlarge
 from diffusion.models.files import model_identity, model_path, vae_identity, vae_path
 from diffusion.request import ImageRequest
+from diffusion.upscalers import enlarger
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +85,7 @@ class Stills:
         """The model, ready to draw."""
         from diffusion.pictures import Studio
 
-        return Studio(self._loaded(self._options.model), self._loaded, load_control=self._control)
+        return Studio(self._loaded(self._options.model), self._loaded, self._upscaler, load_control=self._control)
 
     @cached_property
     def _exact_studio(self) -> "Studio":
@@ -95,7 +97,11 @@ class Stills:
         def load(name: str) -> "LoadedModel":
             return self._loaded(name, torch.float32)
 
-        return Studio(load(self._options.model), load, load_control=self._control)
+        return Studio(load(self._options.model), load, self._upscaler, load_control=self._control)
+
+    def _upscaler(self, name: str) -> Enlarge:
+        """An upscaler of pictures, for second passes."""
+        return enlarger(name, self._pool)
 
     def _control(self, name: str, model: "LoadedModel", low_memory: bool) -> "ControlNetwork":
         """A control network for a model."""

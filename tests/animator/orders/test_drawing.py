@@ -9,6 +9,7 @@ from animator.orders.order import Loop, Order, Start
 from core.image import Size
 from diffusion.inpainting import InpaintRules
 from diffusion.request import Sampling
+from diffusion.upscalers import PLAIN
 from tests.animator.toys import Echo
 
 SMALL = Size(48, 32)
@@ -29,7 +30,7 @@ class Painter:
 
 
 def made(order, generator):
-    return [*drawn(order, lambda model: generator, lambda order: {"Model": order.model})]
+    return [*drawn(order, lambda model: generator, lambda order: {"Model": order.model}, lambda name: PLAIN[name])]
 
 
 def test_seeds_count_up_and_each_picture_says_its_own():

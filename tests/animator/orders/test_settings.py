@@ -11,7 +11,10 @@ from diffusion.request import Hires, Refiner
 
 PICTURE = np.zeros((16, 16, 3), np.uint8)
 FULL = Order(start=Start((PICTURE,)), hires=Hires(), refiner=Refiner("x"))
-SAMPLES = {"sampler": "DPM++ 2M", "hires_sampler": "Euler", "schedule": "Karras", "hires_schedule": "Beta"}
+SAMPLES = {
+    "sampler": "DPM++ 2M", "hires_sampler": "Euler", "schedule": "Karras", "hires_schedule": "Beta",
+    "hires_upscaler": "Latent (nearest)", "img2img_upscaler": "Lanczos",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("one", [*TABLE, *UNWRITTEN], ids=lambda one: one.name)

@@ -1,0 +1,184 @@
+"""Everything that makes pictures larger, by name: latent modes, plain resampling, networks in the models folders.
+
+Imports no torch, so that a plan can ask what there is.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.checksum import checksum
+from core.devices import ModelPool
+from core.errors import UnknownName, UserError
+from core.image import LARGEST_SIDE, Image, Size, resized
+from core.weights import UPSCALER, listed, located, on_this_machine
+from diffusion.canvas import Enlarge
+
+Interpolation = Literal["bilinear", "bicubic", "nearest", "nearest-exact"]
+CELL = 8  # pixels; what networks enlarge to has sides of whole cells, as in the web UI
+MOST_PASSES = 3  # of a network over one picture
+
+
+@dataclass(frozen=True, slots=True)
+class LatentMode:
+    """One way to enlarge a latent."""
+
+    interpolation: Interpolation
+    antialias: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TileRules:
+    """How a picture is cut for a network, so that memory stays bounded whatever its size."""
+
+    side: Annotated[int, Field(ge=0, le=4096)] = 192  # pixels 0..4096 of a tile before it is enlarged; 0: the whole
+    overlap: Annotated[int, Field(ge=0, le=512)] = 8  # pixels 0..512 that neighbours share, less than the side
+
+
+LATENT_MODES: Mapping[str, LatentMode] = {
+    "Latent": LatentMode("bilinear"),
+    "Latent (antialiased)": LatentMode("bilinear", antialias=True),
+    "Latent (bicubic)": LatentMode("bicubic"),
+    "Latent (bicubic antialiased)": LatentMode("bicubic", antialias=True),
+    "Latent (nearest)": LatentMode("nearest"),
+    "Latent (nearest-exact)": LatentMode("nearest-exact"),
+}
+PLAIN: Mapping[str, Enlarge] = {
+    "None": lambda image, size: resized(image, size, "lanczos"),
+    "Lanczos": lambda image, size: resized(image, size, "lanczos"),
+    "Nearest": lambda image, size: resized(image, size, "nearest"),
+}
+SHOWN_AS: Mapping[str, str] = {
+    "R-ESRGAN 4x+": "RealESRGAN_x4plus",
+    "R-ESRGAN 4x+ Anime6B": "RealESRGAN_x4plus_anime_6B",
+    "R-ESRGAN General 4xV3": "realesr-general-x4v3",
+    "R-ESRGAN General WDN 4xV3": "realesr-general-wdn-x4v3",
+    "R-ESRGAN AnimeVideo": "realesr-animevideov3",
+    "R-ESRGAN 2x+": "RealESRGAN_x2plus",
+    "ScuNET GAN": "scunet_color_real_gan",
+    "ScuNET PSNR": "scunet_color_real_psnr",
+    "SwinIR 4x": "SwinIR_4x",
+    "DAT x2": "DAT_x2",
+    "DAT x3": "DAT_x3",
+    "DAT x4": "DAT_x4",
+}  # what the web UI calls files that it fetches by itself
+
+
+def names() -> tuple[str, ...]:
+    """Upscalers of pictures: the plain ones, then the files in the models folders by what the web UI shows."""
+    return tuple(dict.fromkeys((*PLAIN, *(shown_name(file.stem) for file in listed(UPSCALER)))))
+
+
+def network_path(name: str) -> Path | None:
+    """The file of an upscaler by name or path; None for those that need none.
+
+    Raises:
+        UnknownName: if there is none, with the nearest.
+    """
+    if plain_name(name) is not None:
+        return None
+    known = {shown.lower(): stem for shown, stem in SHOWN_AS.items()}
+    for candidate in (name, known.get(name.strip().lower(), "")):
+        if on_this_machine(UPSCALER, candidate) is not None:
+            return located(UPSCALER, candidate)
+    raise UnknownName("upscaler", name[:100], names())
+
+
+def plain_name(name: str) -> str | None:
+    """The upscaler without a network of that name, in any case."""
+    return next((plain for plain in PLAIN if plain.lower() == name.strip().lower()), None)
+
+
+def latent_mode(name: str) -> LatentMode | None:
+    """The latent mode of that name, in any case; None if it is none."""
+    found = (mode for key, mode in LATENT_MODES.items() if key.lower() == name.strip().lower())
+    return next(found, None)
+
+
+def shown_name(name: str) -> str:
+    """What the web UI calls an upscaler, latent mode or file, however it was named here."""
+    plain = next((known for known in (*LATENT_MODES, *PLAIN) if known.lower() == name.strip().lower()), None)
+    if plain is not None:
+        return plain
+    stem = re.sub(r"\.(?:safetensors|pth|pt|ckpt)$", "", name.strip().replace("\\", "/").rpartition("/")[2])
+    shown = {known.lower(): shown for shown, known in SHOWN_AS.items()}
+    whole = {known.lower(): known for known in SHOWN_AS}
+    return shown.get(stem.lower()) or whole.get(stem.lower(), stem)
+
+
+def check_name(name: str) -> None:
+    """Raises UnknownName for what is neither a latent mode nor an upscaler of pictures."""
+    if latent_mode(name) is not None:
+        return
+    try:
+        network_path(name)
+    except UnknownName as fault:
+        raise UnknownName("upscaler", name[:100], (*LATENT_MODES, *names())) from fault
+
+
+def identity(name: str) -> str:
+    """Changes with the file behind an upscaler; empty where there is none.
+
+    Raises:
+        UnknownName: if there is none.
+    """
+    path = None if latent_mode(name) is not None else network_path(name)
+    return "" if path is None else checksum((path,))
+
+
+def enlarger(name: str, pool: ModelPool, tiles: TileRules = TileRules()) -> Enlarge:
+    """The upscaler of pictures of that name; its network is loaded when the first picture comes.
+
+    What it gives has at least the size asked for, less than a cell short on each side; `canvas.scaled` brings it there.
+
+    Raises:
+        UnknownName: if there is none.
+        UserError: for tiles that overlap as far as they reach.
+    """
+    if tiles.side and tiles.overlap >= tiles.side:
+        raise UserError(f"an overlap of {tiles.overlap} in tiles of {tiles.side}", way_out="Choose a smaller overlap")
+    path = network_path(name)
+    if path is None:
+        return PLAIN[plain_name(name) or "None"]
+
+    def enlarge(image: Image, size: Size) -> Image:
+        from diffusion.models.upscaler import upscaling_network
+
+        network = upscaling_network(path, pool)
+        old = Size.of(image)
+        growth = max(Fraction(size.width, old.width), Fraction(size.height, old.height))
+        return in_passes(image, growth, lambda one: network.enlarged(one, tiles), network.times)
+
+    return enlarge
+
+
+def in_passes(image: Image, growth: Fraction, once: Callable[[Image], Image], times: int) -> Image:
+    """The picture through a network as often as it takes, then by Lanczos to `growth` times its sides in whole cells.
+
+    Args:
+        image: uint8, H x W x 3, RGB.
+        growth: 1 or more; 1 runs the network once.
+        once: the network.
+        times: how often as large its pictures are.
+
+    Raises:
+        UserError: if a picture in between would be larger than pictures may be.
+    """
+    wanted = Size(*(max(side, int(side * growth) // CELL * CELL) for side in Size.of(image)))
+    for number in range(MOST_PASSES):
+        size = Size.of(image)
+        if size.width >= wanted.width and size.height >= wanted.height and (number or growth != 1):
+            break
+        if max(size) * times > LARGEST_SIDE:
+            raise UserError(
+                f"{size} times {times} is larger than {LARGEST_SIDE} pixels", way_out="Enlarge by less, or by Lanczos"
+            )
+        image = once(image)
+        if Size.of(image) == size:
+            break
+    return resized(image, wanted, "lanczos")
