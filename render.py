@@ -22,6 +22,7 @@ from commands import (
     prompt,
     render,
     schema,
+    upscale,
 )
 from commands.terminal import run_and_exit
 
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "prompt": prompt.command,
     "list": listing.command,
     "control": control.command,
+    "upscale": upscale.command,
     "convert": convert.command,
     "schema": schema.command,
     "doctor": doctor.command,

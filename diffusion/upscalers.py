@@ -71,7 +71,7 @@ SHOWN_AS: Mapping[str, str] = {
 
 def names() -> tuple[str, ...]:
     """Upscalers of pictures: the plain ones, then the files in the models folders by what the web UI shows."""
-    return tuple(dict.fromkeys((*PLAIN, *(shown_name(file.stem) for file in listed(UPSCALER)))))
+    return tuple(dict.fromkeys((*PLAIN, *(_web_ui_name(file.stem) for file in listed(UPSCALER)))))
 
 
 def network_path(name: str) -> Path | None:
@@ -105,7 +105,14 @@ def shown_name(name: str) -> str:
     plain = next((known for known in (*LATENT_MODES, *PLAIN) if known.lower() == name.strip().lower()), None)
     if plain is not None:
         return plain
-    stem = re.sub(r"\.(?:safetensors|pth|pt|ckpt)$", "", name.strip().replace("\\", "/").rpartition("/")[2])
+    found = on_this_machine(UPSCALER, name)
+    last = name.strip().replace("\\", "/").rpartition("/")[2]
+    stem = found.stem if found is not None else re.sub(r"\.(?:safetensors|pth|pt|ckpt)$", "", last)
+    return _web_ui_name(stem)
+
+
+def _web_ui_name(stem: str) -> str:
+    """What the web UI calls the file with that stem."""
     shown = {known.lower(): shown for shown, known in SHOWN_AS.items()}
     whole = {known.lower(): known for known in SHOWN_AS}
     return shown.get(stem.lower()) or whole.get(stem.lower(), stem)

@@ -9,7 +9,7 @@ import PIL.Image
 from PIL.ExifTags import IFD, Base
 
 from core.errors import MediaError, UnknownName
-from core.image import LARGEST_SIDE, Image
+from core.image import LARGEST_SIDE, Image, Rgba, opaque
 from media.atomic import replacing
 from media.infotext import from_novelai
 from media.read import FORMATS, UNREADABLE
@@ -20,16 +20,17 @@ SUFFIXES: Mapping[str, str] = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", "
 QUALITY = 90  # of JPEG and WebP, 1..100
 UNICODE, ASCII = b"UNICODE\0", b"ASCII\0\0\0"  # how an EXIF user comment says what letters follow
 LONGEST_EXIF = 65_000  # bytes
+WHITE = (255, 255, 255)
 
 
 def write_picture(
-    path: Path, image: Image, infotext: str = "", *, text: Mapping[str, str] = NO_TEXT, quality: int = QUALITY
+    path: Path, image: Image | Rgba, infotext: str = "", *, text: Mapping[str, str] = NO_TEXT, quality: int = QUALITY
 ) -> None:
     """Writes a picture with its infotext, whole or not at all; a file of that name is replaced.
 
     Args:
         path: in a folder that exists; its ending says the format.
-        image: uint8, H x W x 3, RGB.
+        image: uint8, H x W x 3, RGB, or x 4 with its opacity; a JPEG has none and shows white.
         infotext: how it was made; empty for none.
         text: further texts by keyword; PNG only.
         quality: of JPEG and WebP, 1..100.
@@ -55,7 +56,7 @@ def picture_format(path: Path) -> str:
 
 
 def encoded(
-    image: Image, kind: str, infotext: str = "", *, text: Mapping[str, str] = NO_TEXT, quality: int = QUALITY
+    image: Image | Rgba, kind: str, infotext: str = "", *, text: Mapping[str, str] = NO_TEXT, quality: int = QUALITY
 ) -> bytes:
     """The bytes of a picture file of one of the formats in SUFFIXES; see `write_picture`."""
     if kind == "PNG":
@@ -69,7 +70,8 @@ def encoded(
             f"an infotext of {len(infotext)} characters does not fit into {kind}", way_out="Write a PNG, or less prompt"
         )
     file = io.BytesIO()
-    PIL.Image.fromarray(image).save(file, kind, quality=quality, exif=data)
+    picture = opaque(image, WHITE) if kind == "JPEG" else image
+    PIL.Image.fromarray(picture).save(file, kind, quality=quality, exif=data)
     return file.getvalue()
 
 

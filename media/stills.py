@@ -12,23 +12,23 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from core.errors import MediaError
-from core.image import Image
+from core.image import Image, Rgba
 from media.atomic import replacing
 
 LEVEL = 2  # of 0..3: a fifth of the time of zlib's level 1, and as small
 LONGEST_KEYWORD = 79  # bytes
 NO_TEXT: Mapping[str, str] = MappingProxyType({})
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_GRAY, _RGB = 0, 2  # colour types
+_GRAY, _RGB, _RGBA = 0, 2, 6  # colour types
 _UP = 2  # row filter: difference to the row above
 
 
-def write_png(path: Path, image: Image, text: Mapping[str, str] = NO_TEXT, level: int = LEVEL) -> None:
+def write_png(path: Path, image: Image | Rgba, text: Mapping[str, str] = NO_TEXT, level: int = LEVEL) -> None:
     """Writes a picture, lossless, whole or not at all.
 
     Args:
         path: in a folder that exists; a file of that name is replaced.
-        image: uint8, H x W x 3, RGB.
+        image: uint8, H x W x 3, RGB, or x 4 with its opacity.
         text: put into the file by keyword (1..79 ASCII characters); read back by `read_png_text`.
         level: compression, 0 (fastest) to 3 (smallest).
 
@@ -39,10 +39,10 @@ def write_png(path: Path, image: Image, text: Mapping[str, str] = NO_TEXT, level
         temporary.write_bytes(png(image, text, level))
 
 
-def png(image: Image, text: Mapping[str, str] = NO_TEXT, level: int = LEVEL) -> bytes:
+def png(image: Image | Rgba, text: Mapping[str, str] = NO_TEXT, level: int = LEVEL) -> bytes:
     """The bytes of a PNG file; see `write_png`."""
     rows = image.reshape(image.shape[0], -1)
-    return _png(rows, (image.shape[1], image.shape[0], 8, _RGB), text, level)
+    return _png(rows, (image.shape[1], image.shape[0], 8, _RGB if image.shape[2] == 3 else _RGBA), text, level)
 
 
 def write_png16(path: Path, values: NDArray[np.uint16], text: Mapping[str, str] = NO_TEXT, level: int = LEVEL) -> None:

@@ -17,6 +17,7 @@ EXCEPTIONS: dict[str, str] = {
     "commands/loop.py: command": "a command's parameters are the options of its help page",
     "commands/plan.py: command": "a command's parameters are the options of its help page",
     "commands/export.py: command": "as there",
+    "commands/upscale.py: command": "as there",
     "commands/models.py: merge_models": "as there",
 }  # "file: function" or "file" -> reason
 
