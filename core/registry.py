@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from core.errors import UnknownName
+from core.errors import UnknownName, UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +46,21 @@ class Registry:
 
         Raises:
             UnknownName: for an unknown entry or option.
+            UserError: for an option of the wrong kind, or out of its range.
         """
+        from pydantic import TypeAdapter, ValidationError
+
         known = self.options(name)
         for key in options or {}:
             if key not in known:
                 raise UnknownName(f"option of {self.kind} {name!r}", key, known)
         module = self.module(name)
-        return module.build(module.Options(**(options or {})), pool)
+        try:
+            checked = TypeAdapter(module.Options).validate_python(dict(options or {}))
+        except ValidationError as error:
+            faults = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors())
+            raise UserError("; ".join(faults), where=name) from error
+        return module.build(checked, pool)
 
     def options(self, name: str) -> tuple[str, ...]:
         """The names of an entry's options. Does not import it."""

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from core.errors import MediaError, UnknownName, UserError
 from core.image import Image, Rgba, Size
@@ -78,15 +77,7 @@ def build(name: str, options: Options = NO_OPTIONS) -> Exporter:
     if name not in names():
         raise UnknownName("format", name, names())
     entry, variant = split(name)
-    for key in options:
-        if key not in REGISTRY.options(entry):
-            raise UnknownName(f"option of {entry}", key, REGISTRY.options(entry))
-    try:
-        checked = TypeAdapter(REGISTRY.module(entry).Options).validate_python({**variant, **options})
-    except ValidationError as error:
-        faults = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}, got {e['input']!r}" for e in error.errors())
-        raise UserError("; ".join(faults), where=name) from error
-    exporter: Exporter = REGISTRY.module(entry).build(checked, None)
+    exporter: Exporter = REGISTRY.build(entry, {**variant, **options}, pool=None)
     return exporter
 
 

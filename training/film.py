@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from core.image import FlowField, Image, Size, to_float
 from core.seeds import derive
 from interpolation.models._film_network import SLOPE, FilmNetwork, FilmSizes, Pyramid, halved
-from interpolation.models.film import WEIGHTS
+from interpolation.models._pictures import WEIGHTS
 from training.mini.run import Average, Clock, RunFolder, in_half, rate
 from training.painter.briefs import SUBJECTS, brief
 from training.painter.compose import scene

@@ -1,19 +1,11 @@
 """Weights of FILM networks: ours, and the released ones under their published names."""
 
 import re
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
-
-from core.errors import WeightsError
 from interpolation.models._film_network import FilmNetwork, FilmSizes
+from interpolation.models._weights import Tensors, filled, tensors_in
 
-Tensors = Mapping[str, Tensor]
 _PREDICTOR = re.compile(r"predict_flow\._predictors\.(\d+)\._convs\.(\d+)\.0\.(.+)")
 _FUSION = re.compile(r"fuse\.convs\.(\d+)\.(\d+)\.0\.(.+)")
 _RENAMED = (
@@ -33,22 +25,8 @@ def loaded(path: Path) -> FilmNetwork:
     Raises:
         WeightsError: for a file that is missing, damaged, or no FILM.
     """
-    tensors = named_as_ours(_tensors(path))
-    try:
-        network = FilmNetwork(sizes_of(tensors))
-        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    except (KeyError, RuntimeError, ValueError) as fault:
-        first = str(fault).strip().splitlines()[0][:120] if str(fault).strip() else type(fault).__name__
-        raise WeightsError(
-            f"holds no FILM network ({first})",
-            where=str(path),
-            way_out="Give weights of FILM: ours or the released ones",
-        ) from fault
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in network.state_dict().values()):
-        raise WeightsError(
-            "NaN or infinity in the weights", where=str(path), way_out="The file is damaged: get it again"
-        )
-    return network.eval().requires_grad_(False)
+    tensors = named_as_ours(tensors_in(path))
+    return filled(lambda: FilmNetwork(sizes_of(tensors)), tensors, path, "FILM")
 
 
 def sizes_of(tensors: Tensors) -> FilmSizes:
@@ -87,29 +65,3 @@ def named_as_ours(tensors: Tensors) -> Tensors:
         return name
 
     return {ours(name): tensor for name, tensor in tensors.items()}
-
-
-def _tensors(path: Path) -> Tensors:
-    """All tensors of a file."""
-    try:
-        if path.suffix.lower() == ".safetensors":
-            return dict(load_file(path))
-        if _is_script(path):
-            script = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
-            return dict(script.state_dict())
-        found: object = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, SafetensorError, ValueError, EOFError, KeyError, ImportError) as fault:
-        raise WeightsError(f"cannot be read ({' '.join(str(fault).split())[:120]})", where=str(path)) from fault
-    except Exception as fault:  # of unpicklers, whose errors have no common type
-        raise WeightsError(f"is no file of weights ({type(fault).__name__})", where=str(path)) from fault
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise WeightsError("holds no state dict", where=str(path), way_out="Give weights of FILM")
-    return found
-
-
-def _is_script(path: Path) -> bool:
-    """Whether a file is a TorchScript archive."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any(name.endswith("/constants.pkl") for name in archive.namelist())

@@ -3,22 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
+from pydantic import Field
 
 from core.devices import ModelPool, chosen_device, chosen_dtype
-from core.errors import WeightsError
 from core.hashing import file_fingerprint
-from core.image import Image, rounded, to_float
-from core.weights import local_path
+from core.image import Image
 from interpolation.models import refuse_senseless
+from interpolation.models._pictures import between_by, weights_file
 from interpolation.models._tiles import tiled
 
 if TYPE_CHECKING:
     from interpolation.models._film_network import FilmNetwork
 
-WEIGHTS = "model.safetensors"  # in a folder
 NEAR_MIDDLE = 1 / 3  # of a gap on both sides of which the network is not asked: it has learned the middle
 OVERLAP = 96  # pixels of neighbouring parts of large pictures
 
@@ -28,7 +26,7 @@ class Options:
     """What the network computes with."""
 
     weights: str = "mini/film"  # a .safetensors, .pt or .pth file, or a folder with model.safetensors
-    tile: int = 1024  # pixels, from 256; longer pictures are made in parts of this side
+    tile: Annotated[int, Field(ge=256)] = 1024  # pixels; longer pictures are made in parts of this side
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +67,8 @@ class Film:
 
     def _picture(self, one: Image, other: Image, time: float) -> Image:
         """One picture by the network, at a size that its pyramids divide."""
-        import torch
-
         network = self.pool.get("interpolator", "film", self.identity, lambda: _loaded(self.file))
-        height, width = one.shape[:2]
-        stride, parameter = network.sizes.stride, next(network.parameters())
-        fill = ((0, -height % stride), (0, -width % stride), (0, 0))
-        pair = [
-            torch.from_numpy(to_float(np.pad(image, fill, mode="edge"))).permute(2, 0, 1)[None].to(parameter)
-            for image in (one, other)
-        ]
-        with torch.inference_mode():
-            made = network(*pair, torch.full((1, 1), time).to(parameter))
-        return rounded(made[0].permute(1, 2, 0).float().cpu().numpy()[:height, :width] * 255)
+        return between_by(network, network, (one, other), time, network.sizes.stride)
 
 
 def build(options: Options, pool: ModelPool) -> Film:
@@ -90,17 +77,9 @@ def build(options: Options, pool: ModelPool) -> Film:
     Raises:
         WeightsError: if there are no such weights.
     """
-    if options.tile < 256:
-        raise WeightsError(f"parts of {options.tile} pixels are too small", where="tile", way_out="Give 256 or more")
-    try:
-        path = local_path(options.weights, purpose="FILM weights")
-    except WeightsError as fault:
-        way_out = "Give the released film_net_fp32.pt with --weights, or train a small one: python -m training.film"
-        raise WeightsError(f"no FILM weights {options.weights!r}", way_out=way_out) from fault
-    file = path / WEIGHTS if path.is_dir() else path
-    if not file.is_file():
-        raise WeightsError(f"there is no {WEIGHTS}", where=str(path), way_out="Give the file of the weights")
-    return Film(file, f"film {file_fingerprint(file)}", options.tile, pool)
+    way_out = "Give the released film_net_fp32.pt with --weights, or train a small one: python -m training.film"
+    file = weights_file(options.weights, purpose="FILM", way_out=way_out)
+    return Film(file, f"film {file_fingerprint(file)} {options.tile}", options.tile, pool)
 
 
 def _place(gap: tuple[float, float, float]) -> float:

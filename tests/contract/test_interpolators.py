@@ -7,7 +7,7 @@ from core.devices import ModelPool
 from core.errors import UserError
 from core.image import Size
 from interpolation.models import REGISTRY
-from tests.interpolation.models.toys import write_film
+from tests.interpolation.models.toys import write_film, write_rife
 from tests.motion.pictures import clouds
 
 SIZES = (Size(64, 48), Size(33, 71), Size(5, 3))
@@ -16,7 +16,8 @@ SIZES = (Size(64, 48), Size(33, 71), Size(5, 3))
 @pytest.fixture(scope="module", params=REGISTRY.names())
 def make(request, tmp_path_factory):
     """Makes the same interpolator again and again."""
-    options = {"weights": str(write_film(tmp_path_factory.mktemp("film")))} if request.param == "film" else {}
+    write = {"film": write_film, "rife": write_rife}.get(request.param)
+    options = {"weights": str(write(tmp_path_factory.mktemp(request.param)))} if write else {}
     return lambda: REGISTRY.build(request.param, options, pool=ModelPool())
 
 

