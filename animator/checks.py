@@ -14,6 +14,7 @@ from animator.entries import asks_networks, entry_faults, option_faults
 from animator.hearing import series_of
 from animator.jsontext import shown
 from animator.moving import schedule_faults
+from animator.pace import pace_faults
 from animator.serialize import named_files
 from core.errors import Fault, ScheduleError, UserError, WeightsError, suggestion
 from core.registry import Registry
@@ -56,11 +57,8 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
         yield Fault("preset", f"no preset named {shown(project.preset)}", way_out)
     yield from entry_faults(depth.REGISTRY, "depth.model", project.depth.model)
     yield from option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
-    for n, export in enumerate(project.export):
-        entry, dash, variant = export.format.partition("-")
-        yield from entry_faults(EXPORTERS, f"export.{n}.format", entry)
-        given = {"variant": variant, **export.options} if dash else export.options
-        yield from option_faults(EXPORTERS, f"export.{n}.options", entry, given)
+    yield from _export_faults(project)
+    yield from pace_faults(project)
     ring = Ring.of(project)
     if ring is not None:
         yield from ring.faults(project.cadence)
@@ -76,6 +74,19 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from _file_faults(project, folder)
     yield from _model_faults(project)
     yield from _tag_faults(project)
+
+
+def _export_faults(project: "Project") -> Iterator[Fault]:
+    """Formats that are not known, and their options. None of them is imported unless options are given."""
+    for n, export in enumerate(project.export):
+        if export.format and export.purpose:
+            way_out = "Leave one of them out"
+            yield Fault(f"export.{n}.purpose", f"chooses the format, and format says {shown(export.format)}", way_out)
+            continue
+        entry, dash, variant = export.named.partition("-")
+        yield from entry_faults(EXPORTERS, f"export.{n}.format", entry)
+        given = {"variant": variant, **export.options} if dash else export.options
+        yield from option_faults(EXPORTERS, f"export.{n}.options", entry, given)
 
 
 def is_name(text: str) -> bool:

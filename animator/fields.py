@@ -24,6 +24,9 @@ from motion.camera import CameraMove, Lens
 SMALLEST_SIDE, LARGEST_SIDE, SIDE_STEP = 16, 8192, 8  # pixels; models draw in cells of 8
 FASTEST = 240  # frames per second
 
+MOST_TIMES = 1000  # as many frames
+
+_TIMES = re.compile(r"\d{1,4}(\.\d{1,6})?|\d{1,7}/\d{1,7}")
 _FRACTION = re.compile(r"\d{1,3}(\.\d{1,6})?|\d{1,7}/\d{1,7}")
 
 
@@ -146,6 +149,15 @@ def _frames_per_second(value: Any) -> Fraction:
     raise ValueError(f'expected frames per second above 0, at most {FASTEST}, as in 24, 29.97 or "30000/1001"')
 
 
+def _times(value: Any) -> Fraction:
+    text = str(Decimal(str(value))) if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if isinstance(text, str) and _TIMES.fullmatch(text) and not re.fullmatch(r".*/0+", text):
+        factor = Fraction(text)
+        if 1 / Fraction(MOST_TIMES) <= factor <= MOST_TIMES:
+            return factor
+    raise ValueError(f'expected a factor above 0, at most {MOST_TIMES}, as in 4, 2.5 or "15/4"')
+
+
 def _frame_size(value: Any) -> Size:
     size = _as_size(value)
     if size and all(SMALLEST_SIDE <= side <= LARGEST_SIDE and side % SIDE_STEP == 0 for side in size):
@@ -175,6 +187,18 @@ FrameRate = Annotated[
             "anyOf": [
                 {"type": "number", "exclusiveMinimum": 0, "maximum": FASTEST},
                 {"type": "string", "pattern": f"^({_FRACTION.pattern})$"},
+            ]
+        }
+    ),
+]
+Factor = Annotated[
+    Fraction,
+    PlainValidator(_times),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": MOST_TIMES},
+                {"type": "string", "pattern": f"^({_TIMES.pattern})$"},
             ]
         }
     ),

@@ -1,17 +1,21 @@
 """What becomes of the frames: exports, depth pictures, a contact sheet; all fed from one pass over the frames."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from animator.project import Export, Project
+from animator.pace import Pace
+from animator.project import Project
 from animator.report import reported
 from animator.steps import Frame
 from core.errors import MediaError
+from core.image import Image, Size
 from media import formats
-from media.exporters import Exporter
+from media.behind import behind
+from media.formats import Delivery
 from media.sheet import contact_sheet
 from media.sound import Soundtrack
 from media.stills import write_png16
@@ -29,20 +33,25 @@ class Output:
     path: Path
 
 
-def build_exporter(export: Export, project: Project) -> Exporter:
-    """The writer of one export.
+def deliveries(project: Project, out: Path) -> list[Delivery]:
+    """The files that a project asks for; the second of one ending gets a number.
 
     Raises:
-        MediaError: if the format cannot hold frames of this size or rate.
         UnknownName: for an unknown format or option.
+        UserError: for an option of the wrong kind.
     """
-    exporter = formats.build(export.format, export.options)
-    exporter.check(project.size, project.fps)
-    return exporter
+    taken: Counter[str] = Counter()
+    made = []
+    for export in project.export:
+        exporter = formats.build(export.named, export.options)
+        taken[exporter.suffix] += 1
+        number = f".{taken[exporter.suffix]}" if taken[exporter.suffix] > 1 else ""
+        made.append(Delivery(out / f"{project.name}{number}{exporter.suffix}", exporter, export.fit))
+    return made
 
 
 def soundtrack(project: Project, folder: Path, first: int) -> Soundtrack | None:
-    """The sound of a project from a frame on; None if it has none.
+    """The sound of a project from a frame on; None if it has none, or slow motion leaves it out.
 
     Args:
         folder: where the project file lies.
@@ -51,19 +60,39 @@ def soundtrack(project: Project, folder: Path, first: int) -> Soundtrack | None:
     audio = project.audio
     if audio is None or audio.volume == 0:
         return None
+    rules = project.interpolate
+    tempo = 1 / rules.slow if rules else Fraction(1)
+    if tempo != 1 and not (rules and rules.stretch_sound):
+        return None
     path = (folder / Path(audio.file).expanduser()).resolve()
     start = Fraction(audio.start).limit_denominator(10**6) + first / project.fps
-    return Soundtrack(path, start, audio.volume, audio.loop)
+    return Soundtrack(path, start, audio.volume, audio.loop, float(tempo))
 
 
 @contextmanager
 def exported(
-    exporter: Exporter, path: Path, project: Project, text: Mapping[str, str], sound: Soundtrack | None = None
+    files: Sequence[Delivery], size: Size, pace: Pace, text: Mapping[str, str], sound: Soundtrack | None
 ) -> Iterator[Sink]:
-    """Writes every frame, and the sound where it can be held, into one file, named when the block ends well."""
-    track = sound if exporter.keeps_sound else None
-    with exporter.open(path, project.size, project.fps, text, track) as write:
-        yield lambda frame: write(frame.image)
+    """Writes all files in one pass over the frames, with those in between, and the sound where it can be held.
+
+    Args:
+        files: what to write; they get their names when the block ends well.
+        size: of the frames.
+        pace: which frames they are made of.
+        text: kept in the files that hold texts.
+        sound: as `soundtrack` gives it.
+    """
+    with formats.delivering(files, size, pace.rate, text, sound) as write:
+        if pace.between is None:
+            yield lambda frame: write(frame.image)
+            return
+
+        def retime(images: Iterator[Image]) -> None:
+            for image in pace.frames(images):
+                write(image)
+
+        with behind(retime) as hand_over:
+            yield lambda frame: hand_over(frame.image)
 
 
 @contextmanager

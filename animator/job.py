@@ -3,7 +3,6 @@
 import json
 import secrets
 import shutil
-from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
@@ -11,13 +10,15 @@ from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
+from animator.between import KeptBetween
 from animator.build import build_depth, build_mode
 from animator.closing import Blend, Ring, delivered
 from animator.feedback import faded
-from animator.finish import Output, Sink, build_exporter, depth_pictures, exported, report, sheet, soundtrack
+from animator.finish import Output, Sink, deliveries, depth_pictures, exported, report, sheet, soundtrack
 from animator.hearing import series_of
 from animator.loop import render_frames
 from animator.modes import Mode
+from animator.pace import Pace
 from animator.project import Project
 from animator.report import SIGHT
 from animator.serialize import EMBEDDED_KEY, relocated, to_json
@@ -29,12 +30,14 @@ from core.errors import UserError
 from core.image import Image
 from core.seeds import SEED_RANGE
 from interpolation.loops import eased, morphing
+from interpolation.models import REGISTRY as INTERPOLATORS
+from interpolation.retime import Between
 from media.atomic import replacing
-from media.exporters import Exporter
+from media.formats import Delivery
 from media.read import read_image
 
 PROJECT_FILE = "project.json"
-OURS = ("frames", "carry", "depth", LOG, PROJECT_FILE)  # what --fresh removes from an output folder
+OURS = ("frames", "between", "carry", "depth", LOG, PROJECT_FILE)  # what --fresh removes from an output folder
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class RenderJob:
     def outputs(self) -> list[Output]:
         """Everything that a render makes besides the frames."""
         name = self.project.name
-        files = [Output(format_, path) for format_, path in self._exports()]
+        exports = zip(self.project.export, deliveries(self.project, self.out), strict=True)
+        files = [Output(export.named, delivery.path) for export, delivery in exports]
         files.append(Output("contact sheet", self.out / f"{name}.sheet.png"))
         if len(self.span or range(self.project.frames)) > 1:
             files.append(Output("figures", self.out / f"{name}.report.json"))
@@ -96,17 +100,22 @@ class RenderJob:
 
         Outputs get their names when the last frame is through; stopping before leaves finished frames only.
         """
-        exporters = [build_exporter(export, self.project) for export in self.project.export]
+        files, between = deliveries(self.project, self.out), self._between()
+        pace = self.pace(between)
+        for file in files:
+            file.check(self.project.size, pace.rate)
         with ExitStack() as stack:
             frames = stack.enter_context(closing(self.frames()))
             first = next(frames)  # makes the folder, once models and pictures are known to be there
-            sinks = [stack.enter_context(sink) for sink in self._sinks(exporters)]
+            sinks = [stack.enter_context(sink) for sink in self._sinks(files, pace)]
             ring = None if self.span else Ring.of(self.project)
             for frame, completed in delivered(chain([first], frames), ring, self._blend(), self._frame):
                 for out in completed:
                     for sink in sinks:
                         sink(out)
                 yield frame
+        if between is not None and self.span is None:
+            between.forget_the_rest()
 
     def _blend(self) -> Blend:
         """How the end of a loop goes over into its beginning."""
@@ -121,24 +130,30 @@ class RenderJob:
         """A rendered frame from disk."""
         return read_image(self.out / "frames" / f"{index:06d}.png")
 
-    def _sinks(self, exporters: Sequence[Exporter]) -> Iterator[AbstractContextManager[Sink]]:
+    def pace(self, between: Between | None = None) -> Pace:
+        """How exports play; a part of a loop does not close, and of one frame there is nothing between."""
+        pace = Pace.of(self.project, between)
+        if self.span is None:
+            return pace
+        return replace(pace, is_ring=False, between=between if len(self.span) > 1 else None)
+
+    def _between(self) -> KeptBetween | None:
+        """Who makes frames between the rendered ones."""
+        rules = self.project.interpolate
+        if rules is None:
+            return None
+        maker = INTERPOLATORS.build(rules.model, rules.options, pool=self.pool)
+        return KeptBetween(maker, self.out / "between")
+
+    def _sinks(self, files: Sequence[Delivery], pace: Pace) -> Iterator[AbstractContextManager[Sink]]:
         text = self._text()
         sound = soundtrack(self.project, self.source, self.span.start if self.span else 0)
-        for exporter, (_, path) in zip(exporters, self._exports(), strict=True):
-            yield exported(exporter, path, self.project, text, sound)
+        if files:
+            yield exported(files, self.project.size, pace, text, sound)
         yield sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.prompts, self.span)
         yield report(self.out / f"{self.project.name}.report.json", self.project)
         if self.project.depth.save:
             yield depth_pictures(self.out / "depth", build_depth(self.project, self.source, self.pool))
-
-    def _exports(self) -> Iterator[tuple[str, Path]]:
-        """Format and file of each export; the second of one kind gets a number."""
-        taken: Counter[str] = Counter()
-        for export in self.project.export:
-            suffix = build_exporter(export, self.project).suffix
-            taken[suffix] += 1
-            number = f".{taken[suffix]}" if taken[suffix] > 1 else ""
-            yield export.format, self.out / f"{self.project.name}{number}{suffix}"
 
     def _text(self) -> dict[str, str]:
         """What every file made here says about itself."""

@@ -19,6 +19,7 @@ from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
 from animator.hearing import Audio
 from animator.importers import Imported, deforum
 from animator.jsontext import LARGEST_FILE, parsed
+from animator.pace import InterpolateRules
 from animator.presets import with_preset
 from animator.serialize import EMBEDDED_KEY, laid_out, to_json
 from animator.shape import UnknownKey, is_text, is_told, shaped, unknown_keys
@@ -27,6 +28,7 @@ from core.image import Size
 from core.seeds import SEED_RANGE
 from diffusion.models.files import quick_vae
 from diffusion.request import DrawingRules, Refiner
+from media.purposes import Fit, Purpose, for_purpose
 from motion.camera import Border, Geometry, Resampling
 
 SQUARE = Size(512, 512)
@@ -78,8 +80,15 @@ class Init:
 class Export:
     """One file to make of the frames."""
 
-    format: str = "mp4"  # kind of file, with its variant behind a dash: hap-alpha, prores-4444, mp4-h265
+    format: str = ""  # kind of file, with its variant behind a dash: hap-alpha, prores-4444, mp4-h265; empty: mp4
+    purpose: Purpose | None = None  # who plays it, in place of format
     options: Mapping[str, Any] = field(default_factory=dict)  # of that kind of file
+    fit: Fit = "refuse"  # a size that the format cannot hold: refuse it, pad it with black, crop it
+
+    @property
+    def named(self) -> str:
+        """The name of its format."""
+        return for_purpose(self.purpose, has_alpha=False) if self.purpose else self.format or "mp4"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +129,7 @@ class Project:
     controls: tuple[ControlUnit, ...] = ()  # control networks that steer every generated picture
     audio: Audio | None = None
     loop: LoopRules | None = None
+    interpolate: InterpolateRules | None = None
     export: tuple[Export, ...] = (Export(),)  # files to make of the frames; [] makes frames only
 
 

@@ -16,7 +16,8 @@ from core.image import Size, resized
 
 if TYPE_CHECKING:
     from core.image import Image
-    from media.formats import Delivery, Fit
+    from media.formats import Delivery
+    from media.purposes import Fit
     from media.sound import Soundtrack
     from media.video import Reader, VideoInfo
 
@@ -105,7 +106,8 @@ def _deliveries(
     Raises:
         UserError: for what does not fit together.
     """
-    from media.formats import Delivery, build, for_purpose, format_for
+    from media.formats import Delivery, build, format_for
+    from media.purposes import for_purpose
 
     if fit not in ("refuse", "pad", "crop"):
         raise UserError(f"{fit!r} is no way to fit", where="--fit", way_out="Known: refuse, pad, crop")

@@ -135,6 +135,7 @@ def render_all(jobs: "list[RenderJob]", *, fresh: bool) -> int:
 
 def _render(job: "RenderJob") -> None:
     """One project, with a progress bar that shows the time left, then what was made."""
+    from commands.plan import delivery, exported_line
     from commands.progress import progress
 
     start = time.monotonic()
@@ -146,6 +147,8 @@ def _render(job: "RenderJob") -> None:
     seconds = time.monotonic() - start
     kept = f", {reused} of them kept from before" if reused else ""
     say(f"{job.project.name}: {total} frames{kept}, {seconds:.1f} s")
+    if job.project.interpolate is not None:
+        say(f"  {exported_line(delivery(job))}")
     for output in job.outputs():
         say(f"  {output.kind:14} {output.path}")
         if output.kind == "figures" and job.project.loop and job.span is None:

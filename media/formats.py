@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -14,20 +14,12 @@ from core.errors import MediaError, UnknownName, UserError
 from core.image import Image, Rgba, Size
 from media.behind import Write
 from media.exporters import REGISTRY, Exporter
+from media.purposes import Fit
 from media.sound import Soundtrack
 
-Purpose = Literal["resolume", "touchdesigner", "web", "editor", "archive"]
-Fit = Literal["refuse", "pad", "crop"]
 Options = Mapping[str, Any]
 
 NO_OPTIONS: Options = MappingProxyType({})
-PURPOSES: Mapping[str, tuple[str, str]] = {
-    "resolume": ("dxv", "hap-alpha"),
-    "touchdesigner": ("hap-q", "hap-alpha"),
-    "web": ("mp4", "webm"),
-    "editor": ("prores", "prores-4444"),
-    "archive": ("mkv", "mkv"),
-}  # what a purpose asks of opaque frames, and of frames with opacity
 ENDINGS = {
     ".mp4": "mp4", ".m4v": "mp4", ".webm": "webm", ".mov": "prores", ".mkv": "mkv",
     ".gif": "gif", ".webp": "webp", ".apng": "apng", ".png": "filmstrip", "": "png",
@@ -81,17 +73,6 @@ def build(name: str, options: Options = NO_OPTIONS) -> Exporter:
     return exporter
 
 
-def for_purpose(purpose: str, *, has_alpha: bool) -> str:
-    """The format that suits a purpose.
-
-    Raises:
-        UnknownName: for a purpose we know nothing of.
-    """
-    if purpose not in PURPOSES:
-        raise UnknownName("purpose", purpose, PURPOSES)
-    return PURPOSES[purpose][int(has_alpha)]
-
-
 def fitted_size(size: Size, step: Size, fit: Fit) -> Size:
     """The nearest size whose sides are multiples of `step`: larger for pad, smaller for crop."""
     if fit == "refuse":
@@ -125,6 +106,17 @@ class Delivery:
         """The size of its frames, for frames of a size."""
         return fitted_size(size, self.exporter.step, self.fit)
 
+    def check(self, size: Size, fps: Fraction) -> None:
+        """Tells before any work whether such frames can be written.
+
+        Raises:
+            MediaError: as `Exporter.check`, with the file.
+        """
+        try:
+            self.exporter.check(self.size(size), fps)
+        except MediaError as fault:
+            raise MediaError(fault.what, where=fault.where or str(self.path), way_out=fault.way_out) from fault
+
 
 @contextmanager
 def delivering(
@@ -148,10 +140,7 @@ def delivering(
         MediaError: as `Exporter.check` and `Exporter.open`.
     """
     for delivery in deliveries:
-        try:
-            delivery.exporter.check(delivery.size(size), fps)
-        except MediaError as fault:
-            raise MediaError(fault.what, where=fault.where or str(delivery.path), way_out=fault.way_out) from fault
+        delivery.check(size, fps)
     with ExitStack() as stack:
         writers = [
             (delivery.size(size), stack.enter_context(_opened(delivery, size, fps, text, sound)))
