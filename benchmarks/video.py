@@ -15,7 +15,8 @@ import numpy as np
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from core.image import Image, Size
-from media.exporters.mp4 import Mp4, Options
+from media.exporters import mp4
+from media.exporters.mp4 import Options
 from media.video import VideoReader
 
 SIZE, FPS = Size(1920, 1080), Fraction(30)
@@ -36,14 +37,14 @@ def source(path: Path, frames: int) -> None:
     rough = np.random.default_rng(0).normal(size=(SIZE.height, SIZE.width, 3)).astype(np.float32)
     soft = cv2.normalize(cv2.GaussianBlur(rough, (0, 0), 6), None, 10, 245, cv2.NORM_MINMAX)
     ground = np.asarray(soft + np.random.default_rng(1).normal(0, 2, soft.shape), np.float32).clip(0, 255)
-    with Mp4(Options(crf=14, preset="veryfast")).open(path, SIZE, FPS, {}) as write:
+    with mp4.build(Options(crf=14, preset="veryfast"), None).open(path, SIZE, FPS, {}) as write:
         for n in range(frames):
             write(picture(n, ground.astype(np.uint8)))
 
 
 def ours(path: Path, out: Path) -> None:
     """Through arrays of pictures, and checked."""
-    writer = Mp4(Options(crf=CRF, preset=PRESET, threads=THREADS))
+    writer = mp4.build(Options(crf=CRF, preset=PRESET, threads=THREADS), None)
     with VideoReader(path) as video, writer.open(out, video.info.size, video.info.fps, {}) as write:
         for _, image in video:
             write(image)

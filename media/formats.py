@@ -113,6 +113,7 @@ class Delivery:
             MediaError: as `Exporter.check`, with the file.
         """
         try:
+            self.exporter.check_place(self.path)
             self.exporter.check(self.size(size), fps)
         except MediaError as fault:
             raise MediaError(fault.what, where=fault.where or str(self.path), way_out=fault.way_out) from fault

@@ -16,7 +16,7 @@ from core.image import LARGEST_SIDE, Image, Mask, rounded, to_float
 log = logging.getLogger(__name__)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".exr"})
 BLACK = (0, 0, 0)
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, PIL.Image.DecompressionBombError)  # of Pillow
 
@@ -25,7 +25,7 @@ def read_image(path: Path, background: tuple[int, int, int] = BLACK) -> Image:
     """A picture as uint8, H x W x 3, RGB, turned upright as its EXIF orientation says.
 
     Args:
-        path: PNG, JPEG, WebP, BMP, TIFF, GIF (its first picture) or AVIF.
+        path: PNG, JPEG, WebP, BMP, TIFF, GIF (its first picture), AVIF or OpenEXR (in linear light).
         background: RGB levels 0..255 that show where the picture is transparent.
 
     Raises:
@@ -50,6 +50,10 @@ def read_image_and_alpha(path: Path) -> tuple[Image, Mask]:
 
 def _decoded(path: Path) -> tuple[Image, Mask | None]:
     """A picture's colours, and its opacity if it has any."""
+    if path.suffix.lower() == ".exr":
+        from media.exr import read_exr
+
+        return read_exr(path)
     try:
         with PIL.Image.open(path, formats=FORMATS) as picture:
             if max(picture.size) > LARGEST_SIDE:

@@ -1,46 +1,40 @@
 """Writers of finished frames, one file format each."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
-from core.image import Size
+from core.errors import MediaError
+from core.image import Image, Rgba, Size
 from core.registry import Registry
-from media.behind import Write
+from media.behind import Write, behind
+from media.encode import Clip, check_rate, check_step
 from media.sound import Soundtrack
 
 REGISTRY = Registry("exporter", "media.exporters")
+ANY = Size(1, 1)
 
 
-class Exporter(Protocol):
-    """Makes one file of frames."""
+def _takes_all(size: Size, fps: Fraction) -> None:
+    """Refuses nothing."""
 
-    @property
-    def suffix(self) -> str:
-        """How the file's name ends, with its dot: ".mp4"."""
-        ...
 
-    @property
-    def step(self) -> Size:
-        """What each side must be a multiple of."""
-        ...
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """Makes one file of frames, or one folder: what its format holds, and how it is written."""
 
-    @property
-    def keeps_alpha(self) -> bool:
-        """Whether the opacity of frames that have it is kept."""
-        ...
-
-    @property
-    def keeps_sound(self) -> bool:
-        """Whether the file can hold sound."""
-        ...
-
-    @property
-    def keeps_text(self) -> bool:
-        """Whether the file can hold texts by keyword."""
-        ...
+    name: str  # of the format, in messages
+    suffix: str  # how the file's name ends, with its dot: ".mp4"
+    write: Callable[[Clip, Iterator[Image | Rgba]], None]  # all frames, whole or not at all
+    step: Size = ANY  # what each side must be a multiple of
+    keeps_alpha: bool = False  # whether the opacity of frames that have it is kept
+    keeps_sound: bool = False  # whether the file can hold sound
+    keeps_text: bool = False  # whether the file can hold texts by keyword
+    pictures: str = ""  # how pictures end in the folder it makes, with their dot; empty if it makes a file
+    refuse: Callable[[Size, Fraction], None] = _takes_all  # raises MediaError for what else it cannot hold
 
     def check(self, size: Size, fps: Fraction) -> None:
         """Tells before any work whether such frames can be written.
@@ -48,7 +42,26 @@ class Exporter(Protocol):
         Raises:
             MediaError: if the format cannot hold this size or rate; says which it can.
         """
-        ...
+        check_step(size, self.step, self.name)
+        check_rate(fps)
+        self.refuse(size, fps)
+
+    def check_place(self, path: Path) -> None:
+        """Tells before any work whether something there would be lost: a folder with anything but pictures of ours.
+
+        Raises:
+            MediaError: if so.
+        """
+        if not path.exists():
+            return
+        if self.pictures:
+            is_ours = path.is_dir() and all(
+                found.suffix == self.pictures and found.stem.isdecimal() for found in path.iterdir()
+            )
+        else:
+            is_ours = path.is_file()
+        if not is_ours:
+            raise MediaError("there is something else of that name", where=str(path), way_out="Give another name")
 
     def open(
         self, path: Path, size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None = None
@@ -69,6 +82,8 @@ class Exporter(Protocol):
             sound: goes with the frames, exactly as long; left out where the format holds none.
 
         Raises:
-            MediaError: as `check`; within the block, if the file cannot be written or no frame came.
+            MediaError: as `check` and `check_place`; within the block, if the file cannot be written or no frame came.
         """
-        ...
+        self.check(size, fps)
+        self.check_place(path)
+        return behind(partial(self.write, Clip(path, size, fps, text, sound)))

@@ -1,22 +1,18 @@
 """A filmstrip: evenly spaced frames side by side in one PNG picture."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
-from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
 from core.errors import MediaError
 from core.image import Image, Rgba, Size, opaque, resized
-from media.behind import Write, behind
-from media.encode import check_rate
+from media.encode import Clip
+from media.exporters import Exporter
 from media.sheet import chosen
-from media.sound import Soundtrack
 from media.stills import write_png
 
 
@@ -29,48 +25,27 @@ class Options:
     gap: Annotated[int, Field(ge=0, le=200)] = 4  # pixels of black between frames
 
 
-@dataclass(frozen=True, slots=True)
-class Filmstrip:
+def build(options: Options, pool: object) -> Exporter:
     """Shows a clip at a glance. Memory does not grow with the clip."""
-
-    options: Options
-    suffix: ClassVar[str] = ".png"
-    step: ClassVar[Size] = Size(1, 1)
-    keeps_alpha: ClassVar[bool] = False
-    keeps_sound: ClassVar[bool] = False
-    keeps_text: ClassVar[bool] = True
-
-    def check(self, size: Size, fps: Fraction) -> None:
-        """Every size will do."""
-        check_rate(fps)
-
-    def open(
-        self, path: Path, size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None = None
-    ) -> AbstractContextManager[Write]:
-        """See `Exporter.open`."""
-        self.check(size, fps)
-        return behind(partial(self._encode, path, text))
-
-    def _encode(self, path: Path, text: Mapping[str, str], images: Iterator[Image | Rgba]) -> None:
-        kept: list[Image] = []
-        every = 1
-        for n, image in enumerate(images):
-            if n % every == 0:
-                kept.append(self._small(opaque(image)))
-            if len(kept) > 8 * self.options.frames:
-                kept, every = kept[::2], 2 * every
-        if not kept:
-            raise MediaError("no frame was handed over", where=str(path))
-        strip = [kept[n] for n in chosen(range(len(kept)), max(2, self.options.frames))][: self.options.frames]
-        gap = np.zeros((self.options.height, self.options.gap, 3), np.uint8)
-        parts = [part for image in strip for part in (gap, image)][1:]
-        write_png(path, np.ascontiguousarray(np.hstack(parts)), text)
-
-    def _small(self, image: Image) -> Image:
-        size = Size.of(image)
-        return resized(image, Size(max(1, round(size.width * self.options.height / size.height)), self.options.height))
+    return Exporter("filmstrip", ".png", partial(_write, options), keeps_text=True)
 
 
-def build(options: Options, pool: object) -> Filmstrip:
-    """The exporter; the pool is not needed."""
-    return Filmstrip(options)
+def _write(options: Options, clip: Clip, images: Iterator[Image | Rgba]) -> None:
+    kept: list[Image] = []
+    every = 1
+    for n, image in enumerate(images):
+        if n % every == 0:
+            kept.append(_small(opaque(image), options.height))
+        if len(kept) > 8 * options.frames:
+            kept, every = kept[::2], 2 * every
+    if not kept:
+        raise MediaError("no frame was handed over", where=str(clip.path))
+    strip = [kept[n] for n in chosen(range(len(kept)), max(2, options.frames))][: options.frames]
+    gap = np.zeros((options.height, options.gap, 3), np.uint8)
+    parts = [part for image in strip for part in (gap, image)][1:]
+    write_png(clip.path, np.ascontiguousarray(np.hstack(parts)), clip.text)
+
+
+def _small(image: Image, height: int) -> Image:
+    size = Size.of(image)
+    return resized(image, Size(max(1, round(size.width * height / size.height)), height))

@@ -1,14 +1,12 @@
 """Animated GIF with one palette made for the whole clip; opacity is on or off."""
 
 import logging
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import av
 from pydantic import Field
@@ -16,9 +14,8 @@ from pydantic import Field
 from core.errors import MediaError
 from core.image import Image, Rgba, Size
 from media.atomic import replacing, scratch
-from media.behind import Write, behind
-from media.encode import check_rate
-from media.sound import Soundtrack
+from media.encode import Clip
+from media.exporters import Exporter
 from media.verify import Witness
 
 log = logging.getLogger(__name__)
@@ -38,37 +35,31 @@ class Options:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Gif:
+def build(options: Options, pool: object) -> Exporter:
     """Plays for ever. Frames show at the hundredth of a second nearest to their time, so the whole keeps its length."""
+    return Exporter("GIF", ".gif", _Palettes(options).encode, keeps_alpha=True, refuse=_check)
+
+
+def _check(size: Size, fps: Fraction) -> None:
+    """At most 50 frames per second; sides up to 65535."""
+    if fps > FASTEST:
+        raise MediaError(f"{fps} frames per second are too many for GIF", way_out=f"Up to {FASTEST} will do")
+    if max(size) > LARGEST:
+        raise MediaError(f"{size} is too large for GIF", way_out=f"Sides may have up to {LARGEST} pixels")
+    if (1 / fps / TICK).denominator > 1:
+        log.warning("GIF counts hundredths of a second: at %s frames per second frames last unevenly; "
+                    "20, 25 and 50 are even", fps)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Palettes:
+    """Two passes over the frames: colours are chosen, then used."""
 
     options: Options
-    suffix: ClassVar[str] = ".gif"
-    step: ClassVar[Size] = Size(1, 1)
-    keeps_alpha: ClassVar[bool] = True
-    keeps_sound: ClassVar[bool] = False
-    keeps_text: ClassVar[bool] = False
 
-    def check(self, size: Size, fps: Fraction) -> None:
-        """At most 50 frames per second; sides up to 65535."""
-        check_rate(fps)
-        if fps > FASTEST:
-            raise MediaError(f"{fps} frames per second are too many for GIF", way_out=f"Up to {FASTEST} will do")
-        if max(size) > LARGEST:
-            raise MediaError(f"{size} is too large for GIF", way_out=f"Sides may have up to {LARGEST} pixels")
-        if (1 / fps / TICK).denominator > 1:
-            log.warning("GIF counts hundredths of a second: at %s frames per second frames last unevenly; "
-                        "20, 25 and 50 are even", fps)  # fmt: skip
-
-    def open(
-        self, path: Path, size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None = None
-    ) -> AbstractContextManager[Write]:
-        """See `Exporter.open`."""
-        self.check(size, fps)
-        return behind(partial(self._encode, path, size, fps))
-
-    def _encode(self, path: Path, size: Size, fps: Fraction, images: Iterator[Image | Rgba]) -> None:
-        """Two passes, as the palette must know all frames: they lie in a lossless file between the two."""
+    def encode(self, clip: Clip, images: Iterator[Image | Rgba]) -> None:
+        """Writes all images; as the palette must know all of them, they lie in a lossless file between the passes."""
+        path, fps = clip.path, clip.fps
         witness = Witness(has_alpha=False)
         first = next(images, None)
         if first is None:
@@ -78,7 +69,7 @@ class Gif:
                 shown = Size.of(first)
                 palette = self._palette(between, shown, witness.seeing(chain([first], images)))
                 self._write(temporary, between, palette, fps)
-                witness.compare(temporary, path, size, fps)
+                witness.compare(temporary, path, clip.size, fps)
         except av.FFmpegError as fault:
             raise MediaError(f"cannot be encoded ({fault.strerror or fault})", where=str(path)) from fault
 
@@ -132,8 +123,3 @@ class Gif:
         graph.push(palette, at=1)
         graph.push(None, at=1)
         return graph
-
-
-def build(options: Options, pool: object) -> Gif:
-    """The exporter; the pool is not needed."""
-    return Gif(options)

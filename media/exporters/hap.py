@@ -3,13 +3,11 @@
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import IO, Annotated, ClassVar, Literal
+from typing import IO, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -17,9 +15,9 @@ from pydantic import Field
 from core.errors import MediaError, MissingLibrary
 from core.image import Image, Rgba, Size, opaque
 from media.atomic import replacing
-from media.behind import Write, behind
-from media.encode import Clip, check_rate, check_step
-from media.sound import RATE, Soundtrack, write_wav
+from media.encode import Clip
+from media.exporters import Exporter
+from media.sound import RATE, write_wav
 from media.verify import Witness
 
 
@@ -33,35 +31,34 @@ class Options:
     chunks: Annotated[int, Field(ge=1, le=64)] = 1  # pieces of a frame unpacked at once; up to the cores above HD
 
 
-@dataclass(frozen=True, slots=True)
-class Hap:
+def build(options: Options, pool: object) -> Exporter:
     """Writes textures by the FFmpeg program of the package imageio-ffmpeg, and PCM sound."""
+    write = _Program(options)
+    return Exporter(
+        "HAP",
+        ".mov",
+        write.encode,
+        step=Size(4, 4),
+        keeps_alpha=write.keeps_alpha,
+        keeps_sound=True,
+        keeps_text=True,
+        refuse=_check_program,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """FFmpeg outside this process: pictures first, then sound and texts."""
 
     options: Options
-    suffix: ClassVar[str] = ".mov"
-    step: ClassVar[Size] = Size(4, 4)
-    keeps_sound: ClassVar[bool] = True
-    keeps_text: ClassVar[bool] = True
 
     @property
     def keeps_alpha(self) -> bool:
         """Only HAP Alpha does."""
         return self.options.variant == "alpha"
 
-    def check(self, size: Size, fps: Fraction) -> None:
-        """Sides must be multiples of 4, the rate a fraction of 32-bit numbers, and the program there."""
-        check_step(size, self.step, "HAP")
-        check_rate(fps)
-        _program()
-
-    def open(
-        self, path: Path, size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None = None
-    ) -> AbstractContextManager[Write]:
-        """See `Exporter.open`."""
-        self.check(size, fps)
-        return behind(partial(self._encode, Clip(path, size, fps, text, sound)))
-
-    def _encode(self, clip: Clip, images: Iterator[Image | Rgba]) -> None:
+    def encode(self, clip: Clip, images: Iterator[Image | Rgba]) -> None:
+        """Writes all images, whole or not at all."""
         first = next(images, None)
         if first is None:
             raise MediaError("no frame was handed over", where=str(clip.path))
@@ -112,9 +109,9 @@ class Hap:
             _check_ended(ended.returncode, said, clip.path)
 
 
-def build(options: Options, pool: object) -> Hap:
-    """The exporter; the pool is not needed."""
-    return Hap(options)
+def _check_program(size: Size, fps: Fraction) -> None:
+    """Whether the program is there."""
+    _program()
 
 
 def _program() -> list[str]:

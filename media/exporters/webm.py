@@ -1,19 +1,14 @@
 """VP9 or AV1 in WebM, VP9 with opacity: for web pages and OBS."""
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
-from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from core.image import Size
-from media.behind import Write, behind
-from media.encode import Clip, Encoding, check_rate, check_step, encode
-from media.sound import Soundtrack
+from media.encode import Encoding, encode
+from media.exporters import Exporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,40 +20,25 @@ class Options:
     speed: Annotated[int, Field(ge=0, le=8)] = 3  # faster makes larger files of the same look
 
 
-@dataclass(frozen=True, slots=True)
-class WebM:
+def build(options: Options, pool: object) -> Exporter:
     """Writes yuv420p or, for frames with opacity, yuva420p in BT.709, and Opus sound. Times are whole thousandths."""
-
-    options: Options
-    suffix: ClassVar[str] = ".webm"
-    step: ClassVar[Size] = Size(2, 2)
-    keeps_alpha: ClassVar[bool] = True
-    keeps_sound: ClassVar[bool] = True
-    keeps_text: ClassVar[bool] = True
-
-    def check(self, size: Size, fps: Fraction) -> None:
-        """Sides must be even, and the rate a fraction of 32-bit numbers."""
-        check_step(size, self.step, "WebM")
-        check_rate(fps)
-
-    def open(
-        self, path: Path, size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None = None
-    ) -> AbstractContextManager[Write]:
-        """See `Exporter.open`."""
-        self.check(size, fps)
-        return behind(partial(encode, self._encoding, Clip(path, size, fps, text, sound)))
-
-    def _encoding(self, has_alpha: bool) -> Encoding:
-        if self.options.variant == "av1":
-            options = {"crf": f"{self.options.crf:g}", "preset": f"{self.options.speed + 3}"}
-            options["svtav1-params"] = "pred-struct=1"  # no frame refers to a later one
-            return Encoding("webm", "libsvtav1", "yuv420p", options, sound="libopus")
-        options = {"crf": f"{self.options.crf:g}", "b": "0", "cpu-used": f"{self.options.speed}", "row-mt": "1"}
-        options |= {"deadline": "good", "auto-alt-ref": "0", "lag-in-frames": "0"}
-        pixels = "yuva420p" if has_alpha else "yuv420p"
-        return Encoding("webm", "libvpx-vp9", pixels, options, sound="libopus", has_alpha=has_alpha)
+    return Exporter(
+        "WebM",
+        ".webm",
+        partial(encode, partial(_encoding, options)),
+        step=Size(2, 2),
+        keeps_alpha=options.variant == "vp9",
+        keeps_sound=True,
+        keeps_text=True,
+    )
 
 
-def build(options: Options, pool: object) -> WebM:
-    """The exporter; the pool is not needed."""
-    return WebM(options)
+def _encoding(options: Options, has_alpha: bool) -> Encoding:
+    if options.variant == "av1":
+        given = {"crf": f"{options.crf:g}", "preset": f"{options.speed + 3}"}
+        given["svtav1-params"] = "pred-struct=1"  # no frame refers to a later one
+        return Encoding("webm", "libsvtav1", "yuv420p", given, sound="libopus")
+    given = {"crf": f"{options.crf:g}", "b": "0", "cpu-used": f"{options.speed}", "row-mt": "1"}
+    given |= {"deadline": "good", "auto-alt-ref": "0", "lag-in-frames": "0"}
+    pixels = "yuva420p" if has_alpha else "yuv420p"
+    return Encoding("webm", "libvpx-vp9", pixels, given, sound="libopus", has_alpha=has_alpha)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.errors import MediaError
 from core.image import Image, Size
 from media.exporters import REGISTRY, Exporter
 from media.read import read_metadata
@@ -16,7 +17,7 @@ COLORS = ((250, 20, 20), (20, 230, 40), (30, 40, 240), (128, 128, 128), (5, 5, 5
 TEXT = {"project": '{"name": "prüfung", "prompts": {"0": "a \\"quoted\\" 日本\\n"}}'}
 
 VIDEOS = [name for name in REGISTRY.names() if name != "filmstrip"]  # which is one picture
-EXACT = {"mp4", "prores", "dxv", "hap", "png"}  # the others count whole hundredths or thousandths of a second
+EXACT = {"mp4", "prores", "dxv", "hap", "png", "exr"}  # the others count whole hundredths or thousandths of a second
 FEW_COLORS = {"gif": 8, "hap": 8, "dxv": 8, "webp": 6}  # levels by which colours may be off
 every_exporter = pytest.mark.parametrize("name", VIDEOS)
 
@@ -106,15 +107,26 @@ def test_the_same_frames_give_the_same_bytes(name, tmp_path):
 def test_a_block_that_raises_leaves_what_was_there(name, tmp_path):
     chosen = exporter(name)
     path = tmp_path / f"clip{chosen.suffix}"
-    if name == "png":
+    if chosen.pictures:
         path.mkdir()
-    older = path / "000000.png" if name == "png" else path
+    older = path / f"000000{chosen.pictures}" if chosen.pictures else path
     older.write_bytes(b"older")
     with pytest.raises(KeyboardInterrupt), chosen.open(path, SIZE, FPS, {}) as write:
         write(flat(0))
         raise KeyboardInterrupt
     assert older.read_bytes() == b"older"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@every_exporter
+def test_what_is_not_of_its_kind_is_not_replaced(name, tmp_path):
+    chosen = exporter(name)
+    path = tmp_path / f"clip{chosen.suffix}"
+    path.mkdir()
+    (path / "holiday.jpg").write_bytes(b"mine")
+    with pytest.raises(MediaError, match="something else of that name"):
+        chosen.open(path, SIZE, FPS, {})
+    assert (path / "holiday.jpg").read_bytes() == b"mine"
 
 
 @every_exporter

@@ -121,10 +121,11 @@ def test_a_video_without_frames_is_refused(tmp_path):
 
 @pytest.mark.parametrize("share", [0.3, 0.7, 0.95])
 def test_a_video_that_breaks_off_is_refused(share, tmp_path):
-    from media.exporters.mp4 import Mp4, Options
+    from media.exporters import mp4
+    from media.exporters.mp4 import Options
 
     path, random = tmp_path / "a.mp4", np.random.default_rng(0)
-    with Mp4(Options(preset="ultrafast")).open(path, Size(64, 64), Fraction(24), {}) as write:
+    with mp4.build(Options(preset="ultrafast"), None).open(path, Size(64, 64), Fraction(24), {}) as write:
         for _ in range(12):
             write(random.integers(0, 256, (64, 64, 3), dtype=np.uint8))
     content = path.read_bytes()

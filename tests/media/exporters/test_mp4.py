@@ -11,7 +11,8 @@ import pytest
 
 from core.errors import MediaError
 from core.image import Size
-from media.exporters.mp4 import Mp4, Options
+from media.exporters import mp4
+from media.exporters.mp4 import Options
 from media.video import VideoReader
 
 SIZE, FPS, DEFAULTS = Size(192, 128), Fraction(30000, 1001), Options()
@@ -25,7 +26,7 @@ def smooth(t: int) -> np.ndarray:
 
 
 def save(path, images, options=DEFAULTS, text=None):
-    with Mp4(options).open(path, SIZE, FPS, text or {}) as write:
+    with mp4.build(options, None).open(path, SIZE, FPS, text or {}) as write:
         for image in images:
             write(image)
 
@@ -64,14 +65,14 @@ def test_a_higher_crf_makes_a_smaller_file(tmp_path):
 @pytest.mark.parametrize("size", [Size(63, 64), Size(64, 63)])
 def test_odd_sizes_are_refused_before_work_with_the_way_out(size, tmp_path):
     with pytest.raises(MediaError, match="64x64"):
-        Mp4(Options()).open(tmp_path / "a.mp4", size, FPS, {})
+        mp4.build(Options(), None).open(tmp_path / "a.mp4", size, FPS, {})
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("fps", [Fraction(0), Fraction(-5), Fraction(2**31), Fraction(23.976)])
 def test_rates_that_cannot_be_kept_are_refused(fps):
     with pytest.raises(MediaError, match="frames per second"):
-        Mp4(Options()).check(SIZE, fps)
+        mp4.build(Options(), None).check(SIZE, fps)
 
 
 def test_no_frames_make_no_file(tmp_path):
