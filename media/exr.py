@@ -95,7 +95,7 @@ def read_exr(path: Path) -> tuple[Image, NDArray[np.float32] | None]:
 
 def _shown(light: Floats, *, linear: bool) -> Image:
     """Amounts of light 0..1 as sRGB levels."""
-    bounded = np.clip(light, 0, 1)
+    bounded = np.clip(light, 0, 1).astype(np.float64)
     if linear:
         bounded = np.where(bounded <= 0.0031308, 12.92 * bounded, 1.055 * bounded ** (1 / 2.4) - 0.055)
     return rounded(bounded * np.float32(255))

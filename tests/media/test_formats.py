@@ -10,7 +10,8 @@ import pytest
 from core.errors import MediaError, UnknownName, UserError
 from core.image import Size
 from media import verify
-from media.formats import PURPOSES, Delivery, build, delivering, fitted, fitted_size, for_purpose, format_for, names
+from media.formats import Delivery, build, delivering, fitted, fitted_size, format_for, names
+from media.purposes import PURPOSES, for_purpose
 from media.sound import Soundtrack, portions, read_sound
 from media.video import VideoReader, open_video
 from tests.media.test_sound import RATE, record_sound, tone
