@@ -86,7 +86,7 @@ def read_exr(path: Path) -> tuple[Image, NDArray[np.float32] | None]:
         raise MediaError(
             f"only the channels {', '.join(channels)}", where=str(path), way_out="Colours are R, G, B or Y"
         )
-    light = np.nan_to_num(np.stack([channels[name] for name in names], -1), nan=0, posinf=1, neginf=0)
+    light: Floats = np.nan_to_num(np.stack([channels[name] for name in names], -1), nan=0, posinf=1, neginf=0)
     alpha = np.clip(np.nan_to_num(channels["A"]), 0, 1) if "A" in channels else None
     if alpha is not None:
         light = light / np.maximum(alpha, 1e-6)[..., None]
@@ -95,7 +95,7 @@ def read_exr(path: Path) -> tuple[Image, NDArray[np.float32] | None]:
 
 def _shown(light: Floats, *, linear: bool) -> Image:
     """Amounts of light 0..1 as sRGB levels."""
-    bounded = np.clip(light, 0, 1).astype(np.float64)
+    bounded: Floats = np.clip(light, 0, 1)
     if linear:
         bounded = np.where(bounded <= 0.0031308, 12.92 * bounded, 1.055 * bounded ** (1 / 2.4) - 0.055)
     return rounded(bounded * np.float32(255))
