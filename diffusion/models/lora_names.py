@@ -102,7 +102,7 @@ def _layer(stem: str) -> Layer:
 def targets(model: LoadedModel) -> dict[Layer, Target]:
     """Every layer of a model's UNet and text encoders by all the names that files have for it."""
     texts = (("te", "text_encoder"),) if len(model.text) == 1 else (("te1", "text_encoder"), ("te2", "text_encoder_2"))
-    found = dict(_unet_targets(model.unet))
+    found = dict(unet_targets(model.unet))
     for names, part in zip(texts, model.text, strict=True):
         for name, module in _weighted(part.encoder):
             bare = name.replace(".", "_").removeprefix(TEXT_PREFIX)
@@ -110,7 +110,7 @@ def targets(model: LoadedModel) -> dict[Layer, Target]:
     return found
 
 
-def _unet_targets(unet: Any) -> Iterator[tuple[Layer, Target]]:
+def unet_targets(unet: Any) -> Iterator[tuple[Layer, Target]]:
     """Layers of a UNet under their diffusers names and, where they have one, under their original names."""
     layers = dict(_weighted(unet))
     rows = unet.config.layers_per_block

@@ -1,5 +1,6 @@
-"""Commands: python -m training.evaluate {pictures,depth} --help."""
+"""Commands: python -m training.evaluate {pictures,few-steps,depth} --help."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +9,14 @@ import torch
 import typer
 
 from core.devices import ModelPool
-from motion.depth import mini
+from diffusion.models.lora import load_lora
+from diffusion.models.lora_names import unet_targets
+from diffusion.models.overlay import Dose, overlaid
+from motion.depth import mini as mini_depth
 from training.evaluate import depth, pictures
 from training.evaluate.classifier import style_classifier, subject_classifier
 from training.mini.model import MiniModel
-from training.mini.samples import sheet, write_sheet
+from training.mini.samples import QUICK, Manner, sheet, write_sheet
 
 app = typer.Typer(add_completion=False, help="Prints the gates of the embedded models.")
 
@@ -30,7 +34,33 @@ def judge_pictures(
     sheets: Annotated[Path | None, typer.Option(help="folder for sample sheets")] = None,
 ) -> None:
     """Subject, palette, night, style, img2img, feedback and autoencoder of a picture model."""
-    found = pictures.findings(MiniModel.load(model), subject_classifier(), style_classifier())
+    _print(pictures.findings(MiniModel.load(model), subject_classifier(), style_classifier()), sheets)
+
+
+@app.command("few-steps")
+def judge_few_steps(
+    lora: Path = Path("models/mini/few-steps.safetensors"),
+    model: Path = Path("models/mini"),
+    sheets: Annotated[Path | None, typer.Option(help="folder for sample sheets")] = None,
+    steps: int = QUICK.steps,
+) -> None:
+    """Subject, palette, night and style of a picture model with the LoRA for few steps, drawn without guidance."""
+    mini = MiniModel.load(model)
+    doses = [Dose(change, 1.0, None) for change in load_lora(lora, dict(unet_targets(mini.unet)))]
+    with overlaid(doses).applied():
+        manner = Manner(steps, QUICK.guidance)
+        _print(pictures.from_noise(mini, subject_classifier(), style_classifier(), manner), sheets)
+
+
+@app.command("depth")
+def judge_depth(model: str = "mini/depth") -> None:
+    """Order, steadiness and time of a depth model."""
+    for finding in depth.findings(mini_depth.build(mini_depth.Options(model), ModelPool())):
+        print(finding, flush=True)
+
+
+def _print(found: Iterable[pictures.Finding], sheets: Path | None) -> None:
+    """Each figure as it is found, and its pictures as a sheet."""
     for number, finding in enumerate(found):
         print(finding, flush=True)
         if sheets and finding.pictures:
@@ -38,13 +68,6 @@ def judge_pictures(
             rows = [finding.pictures[k : k + 4] for k in range(0, len(finding.pictures), 4)]
             titles = [" | ".join(finding.titles[k : k + 4]) for k in range(0, len(finding.pictures), 4)]
             write_sheet(sheets / f"{number}.png", sheet(rows, titles))
-
-
-@app.command("depth")
-def judge_depth(model: str = "mini/depth") -> None:
-    """Order, steadiness and time of a depth model."""
-    for finding in depth.findings(mini.build(mini.Options(model), ModelPool())):
-        print(finding, flush=True)
 
 
 if __name__ == "__main__":

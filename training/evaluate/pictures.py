@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from torch import nn
 
-from core.image import Image, to_float
+from core.image import Image, Size, to_float
 from training.evaluate.classifier import (
     STYLES,
     brightness_of,
@@ -19,7 +19,7 @@ from training.evaluate.classifier import (
     subjects_of,
 )
 from training.mini.model import MiniModel
-from training.mini.samples import as_tensor, drawn, redrawn
+from training.mini.samples import FULL, NATIVE, Manner, as_tensor, drawn, redrawn
 from training.mini.vae import decibels
 from training.painter.briefs import LANDSCAPES, SUBJECTS
 from training.painter.colours import PALETTES
@@ -62,12 +62,18 @@ def findings(model: MiniModel, classifier: nn.Module, style_judge: nn.Module) ->
         style_judge: a classifier of styles.
     """
     yield from autoencoder(model, classifier)
-    yield subjects(model, classifier)
-    yield palettes(model)
-    yield nights(model)
-    yield from styles(model, style_judge)
+    yield from from_noise(model, classifier, style_judge, FULL)
+    yield large(model, classifier)
     yield from img2img(model, classifier)
     yield from feedback(model, classifier)
+
+
+def from_noise(model: MiniModel, classifier: nn.Module, style_judge: nn.Module, manner: Manner) -> Iterator[Finding]:
+    """The gates of pictures that follow a prompt alone, drawn in some manner."""
+    yield subjects(model, classifier, manner=manner)
+    yield palettes(model, manner)
+    yield nights(model, manner)
+    yield from styles(model, style_judge, manner)
 
 
 def autoencoder(model: MiniModel, classifier: nn.Module) -> Iterator[Finding]:
@@ -82,43 +88,55 @@ def autoencoder(model: MiniModel, classifier: nn.Module) -> Iterator[Finding]:
     yield Finding("share of it kept through the autoencoder", after / before, ">= 0.9")
 
 
-def subjects(model: MiniModel, classifier: nn.Module, seeds: Sequence[int] = (1, 2)) -> Finding:
+def subjects(
+    model: MiniModel, classifier: nn.Module, seeds: Sequence[int] = (1, 2), *, manner: Manner = FULL
+) -> Finding:
     """Whether the classifier sees the subject that the prompt named."""
     asked = [
         (subject, prompt, seed) for subject, prompts in PLAIN_PROMPTS.items() for prompt in prompts for seed in seeds
     ]
-    pictures = drawn(model, [prompt for _, prompt, _ in asked], [seed for *_, seed in asked])
+    pictures = drawn(model, [prompt for _, prompt, _ in asked], [seed for *_, seed in asked], manner=manner)
     right = _share(subjects_of(classifier, pictures), [subject for subject, *_ in asked])
     return Finding("subject right", right, ">= 0.85", tuple(pictures), tuple(prompt for _, prompt, _ in asked))
 
 
-def palettes(model: MiniModel) -> Finding:
+def palettes(model: MiniModel, manner: Manner = FULL) -> Finding:
     """Whether a picture's hue is nearest to the palette that the prompt named."""
     asked = [(palette, f"{palette} {subject}") for palette in PALETTES for subject in PALETTE_SUBJECTS]
-    pictures = drawn(model, [prompt for _, prompt in asked], range(10, 10 + len(asked)))
+    pictures = drawn(model, [prompt for _, prompt in asked], range(10, 10 + len(asked)), manner=manner)
     right = _share([palette_of(picture) for picture in pictures], [palette for palette, _ in asked])
     return Finding("palette word right", right, ">= 0.85", tuple(pictures), tuple(prompt for _, prompt in asked))
 
 
-def nights(model: MiniModel) -> Finding:
+def nights(model: MiniModel, manner: Manner = FULL) -> Finding:
     """Whether each landscape is darker at night than at day."""
     prompts = [f"{subject} at {time}" for subject in LANDSCAPES for time in ("day", "night")]
-    pictures = drawn(model, prompts, [7] * len(prompts))
+    pictures = drawn(model, prompts, [7] * len(prompts), manner=manner)
     levels = [brightness_of(picture) for picture in pictures]
     darker = [night < day for day, night in zip(levels[::2], levels[1::2], strict=True)]
     return Finding("night darker than day", float(np.mean(darker)), "1", tuple(pictures), tuple(prompts))
 
 
-def styles(model: MiniModel, style_judge: nn.Module) -> Iterator[Finding]:
+def styles(model: MiniModel, style_judge: nn.Module, manner: Manner = FULL) -> Iterator[Finding]:
     """Whether pictures are in the style that the prompt named, or in none."""
     asked = [(style, subject) for style in STYLES for subject in SUBJECTS]
     prompts = [", ".join(filter(None, (PLAIN_PROMPTS[subject][1], style))) for style, subject in asked]
-    pictures = drawn(model, prompts, range(30, 30 + len(asked)))
+    pictures = drawn(model, prompts, range(30, 30 + len(asked)), manner=manner)
     images, truth = style_pictures(first=2**20, count=72)
     known = _share(styles_of(style_judge, images), [STYLES[index] for index in truth])
     right = _share(styles_of(style_judge, pictures), [style for style, _ in asked])
     yield Finding("style classifier on held-out painted pictures", known, "about 1")
     yield Finding("style right", right, ">= 0.85", tuple(pictures), tuple(prompts))
+
+
+def large(model: MiniModel, classifier: nn.Module, side: int = 512) -> Finding:
+    """Whether pictures of four times the native area hold together: their subject is still seen."""
+    asked = [(subject, prompts[0]) for subject, prompts in PLAIN_PROMPTS.items()]
+    prompts = [prompt for _, prompt in asked]
+    pictures = drawn(model, prompts, range(60, 60 + len(asked)), size=Size(side, side))
+    small = [cv2.resize(picture, NATIVE, interpolation=cv2.INTER_AREA) for picture in pictures]
+    right = _share(subjects_of(classifier, small), [subject for subject, _ in asked])
+    return Finding(f"subject right at {side}x{side}", right, ">= 0.85", tuple(pictures), tuple(prompts))
 
 
 def img2img(model: MiniModel, classifier: nn.Module) -> Iterator[Finding]:

@@ -55,8 +55,8 @@ def train_unet(
 def train_few_steps(
     folder: Path, run: Run, minutes: Minutes, model: Model = MINI, processes: int = 2, peak: float = 2e-4
 ) -> None:
-    """Distils a model's UNet into one that draws in four steps, on the latents in FOLDER."""
-    train(few_steps.ConsistencyTask, Plan(model, folder, run, minutes, processes, peak=peak))
+    """Distils a model's UNet into one that needs no guidance and few steps, on the latents in FOLDER."""
+    train(few_steps.GuidanceTask, Plan(model, folder, run, minutes, processes, peak=peak))
 
 
 @app.command("export")

@@ -1,18 +1,30 @@
 """Pictures drawn by the model in training: for sample sheets and gates."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from diffusers import LCMScheduler
 from torch import Tensor
 
 from core.image import Image, Size, to_image
 from training.mini.model import MiniModel
 
 NATIVE = Size(256, 256)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a picture is drawn."""
+
+    steps: int = 14
+    guidance: float = 4.0  # 1: none, at half the cost
+
+
+FULL = Manner()
+QUICK = Manner(steps=4, guidance=1.0)  # of a model that was distilled for it
 SHEET_PROMPTS = (
     "mountains at sunset",
     "ocean at night with moon",
@@ -36,29 +48,13 @@ def drawn(
     seeds: Sequence[int],
     *,
     size: Size = NATIVE,
-    steps: int = 14,
-    guidance: float = 4.0,
+    manner: Manner = FULL,
 ) -> list[Image]:
     """One picture a prompt, from noise."""
     noise = _noise(model, seeds, size)
-    model.scheduler.set_timesteps(steps)
-    return decoded(model, _denoised(model, noise * model.scheduler.init_noise_sigma, prompts, guidance, skipped=0))
-
-
-@torch.inference_mode()
-def drawn_in_few(
-    model: MiniModel, prompts: Sequence[str], seeds: Sequence[int], *, size: Size = NATIVE, steps: int = 4
-) -> list[Image]:
-    """One picture a prompt by a model that was distilled for few steps: no guidance, fresh noise after each step."""
-    scheduler = LCMScheduler.from_config(model.scheduler.config)
-    scheduler.set_timesteps(steps)
-    latents = _noise(model, seeds, size)
-    told = model.text(model.tokens(prompts)).last_hidden_state
-    draw = torch.Generator().manual_seed(seeds[0])
-    for step in scheduler.timesteps:
-        velocity = model.unet(latents, step, told).sample
-        latents = scheduler.step(velocity, step, latents, generator=draw).prev_sample
-    return decoded(model, latents)
+    model.scheduler.set_timesteps(manner.steps)
+    noise = noise * model.scheduler.init_noise_sigma
+    return decoded(model, _denoised(model, noise, prompts, manner.guidance, skipped=0))
 
 
 @torch.inference_mode()
@@ -69,19 +65,19 @@ def redrawn(
     seeds: Sequence[int],
     *,
     strength: float,
-    steps: int = 14,
+    manner: Manner = FULL,
 ) -> list[Image]:
     """Each picture drawn anew from itself with noise; strength 0..1 is the share of the steps that is done."""
     latents = encoded(model, images)
     noise = torch.stack(
         [torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     )
-    model.scheduler.set_timesteps(steps)
-    skipped = steps - max(1, round(steps * strength))
+    model.scheduler.set_timesteps(manner.steps)
+    skipped = manner.steps - max(1, round(manner.steps * strength))
     start = model.scheduler.timesteps[skipped : skipped + 1].repeat(len(images))
     model.scheduler.set_begin_index(skipped)
     noisy = model.scheduler.add_noise(latents, noise, start)
-    return decoded(model, _denoised(model, noisy, prompts, 4.0, skipped=skipped))
+    return decoded(model, _denoised(model, noisy, prompts, manner.guidance, skipped=skipped))
 
 
 @torch.inference_mode()
@@ -108,9 +104,11 @@ def _denoised(model: MiniModel, latents: Tensor, prompts: Sequence[str], guidanc
     untold = model.text(model.tokens([""] * len(prompts))).last_hidden_state
     model.scheduler.set_begin_index(skipped)
     for step in model.scheduler.timesteps[skipped:]:
-        given = model.unet(torch.cat([latents, latents]), step, torch.cat([untold, told])).sample
-        free, bound = given.chunk(2)
-        latents = model.scheduler.step(free + guidance * (bound - free), step, latents).prev_sample
+        velocity = model.unet(latents, step, told).sample
+        if guidance != 1:
+            free = model.unet(latents, step, untold).sample
+            velocity = free + guidance * (velocity - free)
+        latents = model.scheduler.step(velocity, step, latents).prev_sample
     return latents
 
 

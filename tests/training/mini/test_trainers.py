@@ -16,7 +16,7 @@ from training.mini import data, depth, few_steps, unet, vae
 from training.mini.loop import Plan, train
 from training.mini.model import MiniModel
 from training.mini.run import RunFolder
-from training.mini.samples import drawn, redrawn
+from training.mini.samples import Manner, drawn, redrawn
 
 SECONDS = 1 / 60  # minutes
 
@@ -73,16 +73,16 @@ def test_batches_are_of_one_size_and_cost_alike(cached):
     assert shapes == {(6, 4, 4, 4), (4, 4, 4, 6)}
 
 
-def test_the_end_of_a_path_at_time_0_is_where_it_is(toy):
-    task = few_steps.ConsistencyTask(toy)
-    latents = torch.randn(2, 4, 4, 4)
-    found = task._end(latents, torch.zeros(2, dtype=torch.long), torch.randn(2, 48, 16))
-    assert torch.equal(found, latents)
+def test_a_model_that_ignores_words_has_nothing_to_learn_of_guidance(toy, cached):
+    task, (latents, _) = few_steps.GuidanceTask(toy), data.Cache.read(cached.folder).batch(4, np.random.default_rng(1))
+    with torch.no_grad():
+        assert float(task.loss(latents, [""] * 4, seed=1)) == pytest.approx(0, abs=1e-10)
+        assert task.loss(latents, ["a pink flower"] * 4, seed=1) > 0
 
 
 @pytest.mark.slow
 def test_distillation_moves_the_unet_and_leaves_the_words(toy, cached, tmp_path):
-    train(few_steps.ConsistencyTask, Plan(toy, cached.folder, tmp_path, 2 * SECONDS, processes=1, batch=2))
+    train(few_steps.GuidanceTask, Plan(toy, cached.folder, tmp_path, 2 * SECONDS, processes=1, batch=2))
     kept = RunFolder(tmp_path).load()
     assert kept["step"] > 0 and "text" not in kept
     assert not torch.equal(kept["unet"]["conv_in.weight"], MiniModel.load(toy).unet.conv_in.weight)
@@ -130,13 +130,15 @@ def test_spoiling_follows_from_its_draws():
 
 def test_drawing_is_the_same_for_the_same_seed(toy):
     model = MiniModel.load(toy)
-    one, other = (drawn(model, ["ocean"], [5], size=Size(32, 64), steps=2)[0] for _ in range(2))
+    one, other = (drawn(model, ["ocean"], [5], size=Size(32, 64), manner=Manner(2))[0] for _ in range(2))
     assert one.shape == (64, 32, 3) and np.array_equal(one, other)
 
 
 def test_redrawing_with_little_strength_stays_nearer(toy):
     model = MiniModel.load(toy)
     image = np.random.default_rng(1).integers(0, 255, (32, 32, 3)).astype(np.uint8)
-    weak, strong = (redrawn(model, [image], ["ocean"], [1], strength=share, steps=10)[0] for share in (0.1, 1.0))
-    through = redrawn(model, [image], ["ocean"], [1], strength=0.1, steps=10)[0]
+    weak, strong = (
+        redrawn(model, [image], ["ocean"], [1], strength=share, manner=Manner(10))[0] for share in (0.1, 1.0)
+    )
+    through = redrawn(model, [image], ["ocean"], [1], strength=0.1, manner=Manner(10))[0]
     assert np.array_equal(weak, through) and not np.array_equal(weak, strong)
