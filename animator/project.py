@@ -26,8 +26,9 @@ from animator.shape import UnknownKey, is_text, is_told, shaped, unknown_keys
 from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
-from diffusion.models.files import quick_vae
+from diffusion.models.files import quick_lora, quick_vae
 from diffusion.request import DrawingRules, Refiner
+from diffusion.sampling.presets import FEW_STEPS, PRESETS
 from media.purposes import Fit, Purpose, for_purpose
 from motion.camera import Border, Geometry, Resampling
 
@@ -232,17 +233,31 @@ def save(project: Project, path: Path) -> None:
         raise UserError(f"cannot be written ({fault.strerror})", where=str(path)) from fault
 
 
-def as_preview(project: Project, generator: str = MOTION_ALONE) -> Project:
+def as_preview(project: Project, generator: str = "") -> Project:
     """The same animation, small and in few steps, through the same path.
 
     Args:
-        generator: shows camera and timing alone, or draws, with the tiny autoencoder where the model has one.
+        generator: shows camera and timing alone, or draws, with the checkpoint's tiny autoencoder and its LoRA for few
+            steps where it has them; "" draws where there is such a LoRA.
     """
     scale = min(1.0, PREVIEW_SIDE / max(project.size))
     size = Size(*(max(SMALLEST_SIDE, round(side * scale / SIDE_STEP) * SIDE_STEP) for side in project.size))
-    sampling = {**project.sampling, "steps": PREVIEW_STEPS}
-    vae = quick_vae(project.model, project.vae)
-    return replace(project, size=size, generator=generator, sampling=sampling, vae=vae)
+    lora = quick_lora(project.model)
+    generator = generator or (project.generator if lora else MOTION_ALONE)
+    if generator == MOTION_ALONE:
+        return replace(project, size=size, generator=generator)
+    small = replace(project, size=size, generator=generator, vae=quick_vae(project.model, project.vae))
+    return _in_few_steps(small, lora) if lora else replace(small, sampling={**small.sampling, "steps": PREVIEW_STEPS})
+
+
+def _in_few_steps(project: Project, lora: str) -> Project:
+    """The same with a LoRA that was made to draw in few steps without guidance."""
+    recipe = PRESETS[FEW_STEPS]
+    prompts = {frame: f"<lora:{lora}:1>{prompt}" for frame, prompt in project.prompts.items()}
+    sampling = {**project.sampling, "steps": recipe.steps, "cfg": recipe.cfg}
+    return replace(
+        project, prompts=prompts, preset="", sampler=recipe.sampler, noise_schedule=recipe.schedule, sampling=sampling
+    )
 
 
 def _ignored(unknown: Sequence[UnknownKey]) -> Iterator[str]:

@@ -10,7 +10,10 @@ from commands.render import Frames, Fresh, Model, Projects, prepared, render_all
 from commands.terminal import ModelsFolders, OutFolder, Settings
 
 Generator = Annotated[
-    str, typer.Option(help="passthrough shows motion alone; stills draws in few steps, with TAESD if there is one.")
+    str,
+    typer.Option(
+        help="passthrough: motion alone; stills: drawn in few steps. By itself stills if a LoRA is made for it."
+    ),
 ]
 
 
@@ -18,7 +21,7 @@ def command(
     projects: Projects,
     out: OutFolder = Path("renders/preview"),
     fresh: Fresh = False,
-    generator: Generator = "passthrough",
+    generator: Generator = "",
     model: Model = "",
     frames: Frames = "",
     settings: Settings = None,
@@ -27,7 +30,8 @@ def command(
     """Render small: camera, timing and prompts' places within seconds, without a model or quickly drawn."""
     from animator.project import as_preview
 
-    changes = [*(settings or ()), f"generator={generator}"]
+    changes = [*(settings or ())]
+    changes += [f"generator={generator}"] if generator else []
     changes += [f"model={model}"] if model else []
     jobs = prepared(projects, out, changes, frames, partial(as_preview, generator=generator))
     return render_all(jobs, fresh=fresh)

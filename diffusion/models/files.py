@@ -4,7 +4,7 @@ from pathlib import Path
 
 from core.checksum import checksum
 from core.errors import WeightsError
-from core.weights import CHECKPOINT, TAESD, VAE, VAE_ENDINGS, listed, located, missing, on_this_machine
+from core.weights import CHECKPOINT, LORA, TAESD, VAE, VAE_ENDINGS, listed, located, missing, on_this_machine
 from diffusion.models.outline import outline
 
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
@@ -19,6 +19,7 @@ WEIGHTS_NAMES = tuple(
 AUTOMATIC, NONE = "automatic", "none"  # autoencoder: one named like the checkpoint; the checkpoint's own
 TINY = "taesd"  # autoencoder: the tiny one of the checkpoint's family
 TINY_CHANNELS = 4  # of the latents that it is made for
+FEW_STEPS = "-few-steps"  # what the name of a checkpoint's LoRA for few steps ends with
 HALVES = ("_encoder", "_decoder")  # what the names of the two files of an original TAESD end with
 
 
@@ -98,6 +99,15 @@ def quick_vae(model: str, choice: str) -> str:
         return choice
     is_half = tiny is not None and tiny.stem.endswith(HALVES) and len(vae_files(tiny)) < len(HALVES)
     return choice if tiny is None or is_half else TINY
+
+
+def quick_lora(model: str) -> str:
+    """The name of the LoRA with which a checkpoint draws in few steps: its own with `-few-steps` added; "" for none."""
+    name = Path(model).stem + FEW_STEPS
+    try:
+        return "" if on_this_machine(LORA, name, may_be_path=False) is None else name
+    except WeightsError:
+        return ""
 
 
 def vae_files(path: Path) -> tuple[Path, ...]:

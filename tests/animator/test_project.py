@@ -158,7 +158,7 @@ def test_a_change_of_an_unknown_field_is_a_fault():
 
 
 def test_a_preview_is_small_moves_alike_and_needs_no_model():
-    project = Project(size=Size(1920, 1080), camera={"x": "0:(0.1)"}, generator="stills", prompts={"0": "a"})
+    project = Project(size=Size(1920, 1080), camera={"x": "0:(0.1)"}, model="other", prompts={"0": "a"})
     preview = as_preview(project)
     assert preview.size == Size(256, 144)
     assert preview.generator == "passthrough"
@@ -166,8 +166,16 @@ def test_a_preview_is_small_moves_alike_and_needs_no_model():
 
 
 def test_a_drawn_preview_keeps_the_generator_and_takes_few_steps():
-    preview = as_preview(Project(sampling={"steps": 30, "cfg": 5}), "stills")
+    preview = as_preview(Project(model="other", sampling={"steps": 30, "cfg": 5}), "stills")
     assert (preview.generator, preview.vae, preview.sampling) == ("stills", "automatic", {"steps": 8, "cfg": 5})
+
+
+def test_a_model_with_a_lora_for_few_steps_draws_its_previews_with_it():
+    preview = as_preview(Project(prompts={"0": "a --neg b"}, sampling={"steps": 30, "cfg": 5}))
+    assert (preview.generator, preview.sampler) == ("stills", "DPM++ 2M")
+    assert preview.prompts == {"0": "<lora:mini-few-steps:1>a --neg b"}
+    assert preview.sampling == {"steps": 4, "cfg": 1.0}
+    assert as_preview(Project(), "passthrough").generator == "passthrough"
 
 
 def test_a_small_project_is_not_enlarged_for_its_preview():
