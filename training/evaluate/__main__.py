@@ -53,13 +53,14 @@ def judge_few_steps(
 
 
 @app.command("depth")
-def judge_depth(model: str = "mini/depth") -> None:
-    """Order, steadiness and time of a depth model."""
-    for finding in depth.findings(mini_depth.build(mini_depth.Options(model), ModelPool())):
-        print(finding, flush=True)
+def judge_depth(model: str = "mini/depth", drawer: Path = Path("models/mini")) -> None:
+    """Order, steadiness and time of a depth model; DRAWER draws what a feedback render shows it."""
+    judged = mini_depth.build(mini_depth.Options(model), ModelPool())
+    _print(depth.findings(judged))
+    _print([depth.in_feedback(judged, MiniModel.load(drawer))])
 
 
-def _print(found: Iterable[pictures.Finding], sheets: Path | None) -> None:
+def _print(found: Iterable[pictures.Finding], sheets: Path | None = None) -> None:
     """Each figure as it is found, and its pictures as a sheet."""
     for number, finding in enumerate(found):
         print(finding, flush=True)

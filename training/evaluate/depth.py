@@ -10,6 +10,8 @@ from core.seeds import derive
 from motion.depth.mini import MiniDepth
 from training.evaluate.pictures import Finding
 from training.mini.depth import spoilt
+from training.mini.model import MiniModel
+from training.mini.samples import drawn, redrawn
 from training.painter.briefs import LAYOUTS, SUBJECTS, brief
 from training.painter.compose import scene
 from training.painter.theatre import Shot, view
@@ -37,6 +39,20 @@ def findings(model: MiniDepth, count: int = 45) -> Iterator[Finding]:
     yield Finding("depth order right, spoilt pictures", float(np.mean(rough)), ">= 0.9")
     yield Finding("depth change of a static picture with new noise", float(np.mean(moved)), "<= 0.03")
     yield Finding("milliseconds at 256 x 256 on one core", _milliseconds(model), "<= 25")
+
+
+def in_feedback(model: MiniDepth, drawer: MiniModel, frames: int = 24) -> Finding:
+    """How much depth changes from frame to frame while a resting camera redraws what it shows."""
+    prompts = ("ocean at sunset with sun", "mountains at day, snow", "forest at day")
+    images, changes = drawn(drawer, prompts, range(len(prompts))), []
+    before = [model.estimate(image, 0) for image in images]
+    for frame in range(frames):
+        seeds = range(frame * len(prompts), (frame + 1) * len(prompts))
+        images = redrawn(drawer, images, prompts, seeds, strength=0.4)
+        now = [model.estimate(image, 0) for image in images]
+        changes += [float(np.median(np.abs(one / other - 1))) for one, other in zip(now, before, strict=True)]
+        before = now
+    return Finding("depth change in a feedback render at rest", float(np.mean(changes)), "<= 0.03")
 
 
 def order_right(given: np.ndarray, true: np.ndarray, draw: np.random.Generator) -> float:
