@@ -22,6 +22,7 @@ from commands import (
     prompt,
     render,
     schema,
+    stylize,
     upscale,
 )
 from commands.terminal import run_and_exit
@@ -38,6 +39,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "plan": plan.command,
     "preview": preview.command,
     "image": image.command,
+    "stylize": stylize.command,
     "metrics": metrics.command,
     "loop": loop.command,
     "export": export.command,

@@ -37,7 +37,7 @@ def build_mode(project: Project, folder: Path, pool: ModelPool) -> Mode:
     sources = Sources(
         generator=backends.REGISTRY.build(project.generator, options, pool=pool),
         depth=lambda: build_depth(project, folder, pool),
-        flow=lambda: build_flow(pool),
+        flow=lambda: build_flow(project, pool),
         controls=build_controls(project, folder, pool),
         folder=folder,
     )
@@ -54,9 +54,10 @@ def build_depth(project: Project, folder: Path, pool: ModelPool) -> DepthEstimat
     return estimator
 
 
-def build_flow(pool: ModelPool) -> FlowEstimator:
-    """The flow estimator that needs no weights."""
-    estimator: FlowEstimator = flow.REGISTRY.build("dis", {}, pool=pool)
+def build_flow(project: Project, pool: ModelPool) -> FlowEstimator:
+    """The flow estimator that a project's source names, else the one that needs no weights."""
+    name, options = (project.source.flow, project.source.options) if project.source else ("dis", {})
+    estimator: FlowEstimator = flow.REGISTRY.build(name, options, pool=pool)
     return estimator
 
 
@@ -70,7 +71,8 @@ def build_controls(project: Project, folder: Path, pool: ModelPool) -> Controls:
         return NO_CONTROLS
     shown = [_shown(unit, project, folder, pool) for unit in project.controls]
     estimator = build_depth(project, folder, pool)
-    identity = fingerprint([_unit_identity(one) for one in shown], estimator.identity, build_flow(pool).identity)
+    eyes = estimator.identity, build_flow(project, pool).identity
+    identity = fingerprint([_unit_identity(one) for one in shown], *eyes)
     return Controls(shown, identity, project.size, seed=max(project.seed, 0), depth=estimator.estimate)
 
 

@@ -16,6 +16,7 @@ from animator.jsontext import shown
 from animator.moving import schedule_faults
 from animator.pace import pace_faults
 from animator.serialize import named_files
+from animator.source_checks import source_faults
 from core.errors import Fault, ScheduleError, UserError, WeightsError, suggestion
 from core.registry import Registry
 from core.weights import CHECKPOINT, is_hub_id, missing, on_this_machine
@@ -71,6 +72,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
         names = dict.fromkeys(NAMES, np.zeros(project.frames))
     yield from schedule_faults(project, names)
     yield from control_faults(project, folder, names)
+    yield from source_faults(project, folder)
     yield from _file_faults(project, folder)
     yield from _model_faults(project)
     yield from _tag_faults(project)

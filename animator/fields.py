@@ -16,12 +16,14 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 
 from animator.coherence import Coherence
+from animator.source import Stylize
 from core.errors import UserError
 from core.image import Size
 from diffusion.request import Sampling
 from motion.camera import CameraMove, Lens
 
-SMALLEST_SIDE, LARGEST_SIDE, SIDE_STEP = 16, 8192, 8  # pixels; models draw in cells of 8
+SMALLEST_SIDE, LARGEST_SIDE = 16, 8192  # pixels
+SIDE_STEP = 8  # pixels; models draw in cells of 8, and what is no clip's own size is made of whole ones
 FASTEST = 240  # frames per second
 
 MOST_TIMES = 1000  # as many frames
@@ -86,6 +88,12 @@ SPANS = {
     "coherence.sharpen_kernel": Span(1, 255),
     "coherence.sharpen_sigma": Span(-100, 100),
     "coherence.sharpen_threshold": Span(0, 255),
+    "stylize.carry": Span(0, 1),
+    "stylize.renewal": Span(0, 1),
+    "stylize.anchor": Span(0, 1e6),
+    "stylize.color": Span(0, 1),
+    "stylize.smooth": Span(0, 1),
+    "stylize.attention": Span(0, 1),
 }
 
 PINHOLE_SPANS = {"camera.fov": Span(0.1, 179)}  # narrower ones in `true` geometry
@@ -94,6 +102,7 @@ SECTIONS: dict[str, tuple[type, ...]] = {
     "camera": (CameraMove, Lens),
     "sampling": (Sampling,),
     "coherence": (Coherence,),
+    "stylize": (Stylize,),
 }  # the sections of a project whose fields are keyframable
 
 
@@ -160,11 +169,9 @@ def _times(value: Any) -> Fraction:
 
 def _frame_size(value: Any) -> Size:
     size = _as_size(value)
-    if size and all(SMALLEST_SIDE <= side <= LARGEST_SIDE and side % SIDE_STEP == 0 for side in size):
+    if size and all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in size):
         return size
-    raise ValueError(
-        f"expected [width, height] in pixels, each from {SMALLEST_SIDE} to {LARGEST_SIDE} and a multiple of {SIDE_STEP}"
-    )
+    raise ValueError(f"expected [width, height] in pixels, each from {SMALLEST_SIDE} to {LARGEST_SIDE}")
 
 
 def _as_size(value: Any) -> Size | None:
@@ -215,7 +222,6 @@ FrameSize = Annotated[
                         "type": "integer",
                         "minimum": SMALLEST_SIDE,
                         "maximum": LARGEST_SIDE,
-                        "multipleOf": SIDE_STEP,
                     },
                     "minItems": 2,
                     "maxItems": 2,

@@ -2,22 +2,27 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
+
+from animator.hearing import Audio
 from animator.pace import Pace
 from animator.project import Project
 from animator.report import reported
 from animator.steps import Frame
+from animator.watching import Clip
 from core.errors import MediaError
 from core.image import Image, Size
 from media import formats
 from media.behind import behind
 from media.formats import Delivery
+from media.read import SUFFIXES
 from media.sheet import contact_sheet
-from media.sound import Soundtrack
+from media.sound import Soundtrack, sound_info
 from media.stills import write_png16
 from motion.depth import DepthEstimator, saved
 from schedules.prompts import Prompts
@@ -57,7 +62,7 @@ def soundtrack(project: Project, folder: Path, first: int) -> Soundtrack | None:
         folder: where the project file lies.
         first: index of the first frame that is exported.
     """
-    audio = project.audio
+    audio = project.audio or _own_sound(project, folder)
     if audio is None or audio.volume == 0:
         return None
     rules = project.interpolate
@@ -67,6 +72,16 @@ def soundtrack(project: Project, folder: Path, first: int) -> Soundtrack | None:
     path = (folder / Path(audio.file).expanduser()).resolve()
     start = Fraction(audio.start).limit_denominator(10**6) + first / project.fps
     return Soundtrack(path, start, audio.volume, audio.loop, float(tempo))
+
+
+def _own_sound(project: Project, folder: Path) -> Audio | None:
+    """The sound of the clip that a project draws over; None if it has none."""
+    if project.source is None:
+        return None
+    path = (folder / Path(project.source.clip).expanduser()).resolve()
+    if not path.is_file() or path.suffix.lower() in SUFFIXES or sound_info(path) is None:
+        return None
+    return Audio(str(path), float(project.source.start / project.fps))
 
 
 @contextmanager
@@ -107,10 +122,23 @@ def sheet(path: Path, project: Project, prompts: Prompts, span: range | None) ->
 
 
 @contextmanager
-def report(path: Path, project: Project) -> Iterator[Sink]:
-    """Writes the figures of all frames as JSON."""
-    with reported(path, project.fps) as meter:
-        yield lambda frame: meter.see(frame.image)
+def report(path: Path, project: Project, clip: Clip | None = None) -> Iterator[Sink]:
+    """Writes the figures of all frames as JSON; with a clip they are taken by its motion, and edges by its edges."""
+    with reported(path, project.fps) as see:
+        yield lambda frame: see(frame.image, clip.at(frame.index) if clip else None)
+
+
+def comparison(project: Project, out: Path) -> Delivery:
+    """The file with clip and result side by side: MP4, or lossless where that cannot hold the height."""
+    exporter = formats.build("mkv" if project.size.height % 2 else "mp4")
+    return Delivery(out / f"{project.name}.compare{exporter.suffix}", exporter)
+
+
+@contextmanager
+def beside(clip: Clip, sink: AbstractContextManager[Sink]) -> Iterator[Sink]:
+    """Hands frames on with the clip's picture at their left."""
+    with sink as shown:
+        yield lambda frame: shown(Frame(frame.index, np.hstack([clip.at(frame.index), frame.image])))
 
 
 @contextmanager

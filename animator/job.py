@@ -14,7 +14,18 @@ from animator.between import KeptBetween
 from animator.build import build_depth, build_mode
 from animator.closing import Blend, Ring, delivered
 from animator.feedback import faded
-from animator.finish import Output, Sink, deliveries, depth_pictures, exported, report, sheet, soundtrack
+from animator.finish import (
+    Output,
+    Sink,
+    beside,
+    comparison,
+    deliveries,
+    depth_pictures,
+    exported,
+    report,
+    sheet,
+    soundtrack,
+)
 from animator.hearing import series_of
 from animator.loop import render_frames
 from animator.modes import Mode
@@ -25,16 +36,19 @@ from animator.serialize import EMBEDDED_KEY, relocated, to_json
 from animator.steps import Frame, Step, step_keys
 from animator.store import LOG, FrameStore, finished_steps
 from animator.timeline import Timeline
+from animator.watching import Clip
 from core.devices import ModelPool
 from core.errors import UserError
-from core.image import Image
+from core.image import Image, Size
 from core.seeds import SEED_RANGE
 from interpolation.loops import eased, morphing
 from interpolation.models import REGISTRY as INTERPOLATORS
 from interpolation.retime import Between
 from media.atomic import replacing
+from media.footage import Footage
 from media.formats import Delivery
 from media.read import read_image
+from media.sound import Soundtrack
 
 PROJECT_FILE = "project.json"
 OURS = ("frames", "between", "carry", "depth", LOG, PROJECT_FILE)  # what --fresh removes from an output folder
@@ -83,6 +97,8 @@ class RenderJob:
             files.append(Output("figures", self.out / f"{name}.report.json"))
         if self.project.depth.save:
             files.append(Output("depth", self.out / "depth"))
+        if self.project.source and self.project.source.compare:
+            files.append(Output("side by side", comparison(self.project, self.out).path))
         return [Output("frames", self.out / "frames"), *files]
 
     def frames(self) -> Generator[Frame, None, None]:
@@ -150,10 +166,28 @@ class RenderJob:
         sound = soundtrack(self.project, self.source, self.span.start if self.span else 0)
         if files:
             yield exported(files, self.project.size, pace, text, sound)
-        yield sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.prompts, self.span)
-        yield report(self.out / f"{self.project.name}.report.json", self.project)
+        page = sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.prompts, self.span)
+        yield beside(self._clip(), page) if self.project.source else page
+        clip = self._clip() if self.project.source else None
+        yield report(self.out / f"{self.project.name}.report.json", self.project, clip)
+        if self.project.source and self.project.source.compare:
+            size = Size(2 * self.project.size.width, self.project.size.height)
+            both = [comparison(self.project, self.out)]
+            yield beside(self._clip(), exported(both, size, Pace(self.project.fps), text, self._sound()))
         if self.project.depth.save:
             yield depth_pictures(self.out / "depth", build_depth(self.project, self.source, self.pool))
+
+    def _sound(self) -> Soundtrack | None:
+        """The sound of frames as they are rendered."""
+        plain = replace(self.project, interpolate=None)
+        return soundtrack(plain, self.source, self.span.start if self.span else 0)
+
+    def _clip(self) -> Clip:
+        """The clip that is drawn over, for one reader."""
+        source = self.project.source
+        assert source is not None
+        footage = Footage(self.source / Path(source.clip).expanduser(), self.project.fps)
+        return Clip(source, footage, self.project.size)
 
     def _text(self) -> dict[str, str]:
         """What every file made here says about itself."""

@@ -82,7 +82,7 @@ def pace_faults(project: "Project") -> Iterator[Fault]:
         yield Fault("frames", "fewer than two frames have nothing between them", "Give at least 2")
     if pace.rate > FASTEST:
         yield Fault("interpolate.factor", f"makes {float(pace.rate):g} frames per second", f"At most {FASTEST} will do")
-    if rules.stretch_sound and (rules.slow == 1 or project.audio is None):
+    if rules.stretch_sound and (rules.slow == 1 or (project.audio or project.source) is None):
         way_out = "Give it with slow and audio, or leave it out"
         yield Fault("interpolate.stretch_sound", "there is no sound that is slowed down", way_out)
     if pace.is_ring:

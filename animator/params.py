@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from animator.coherence import Coherence
 from animator.controls import UnitNumbers
 from animator.noise import NoiseMix
+from animator.source import Stylize
 from core.image import Image, Size
 from diffusion.request import ControlImage, DrawingRules, ImageRequest, PromptMix, Refiner, Sampling
 from motion.camera import CameraMove, Lens
@@ -30,6 +31,7 @@ class FrameParams:
     drawing: DrawingRules = field(default_factory=DrawingRules)
     refiner: Refiner | None = None
     controls: tuple[UnitNumbers, ...] = ()  # of each control unit
+    stylize: Stylize = field(default_factory=Stylize)
     moment: int = 0  # the frame of the project all this is of; before and after a loop not the index
 
     def request(self, size: Size, init: Image | None = None, controls: Sequence[ControlImage] = ()) -> ImageRequest:

@@ -23,6 +23,8 @@ from animator.pace import InterpolateRules
 from animator.presets import with_preset
 from animator.serialize import EMBEDDED_KEY, laid_out, to_json
 from animator.shape import UnknownKey, is_text, is_told, shaped, unknown_keys
+from animator.source import Source, with_coherence
+from animator.source_checks import source_warnings, with_clip
 from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
@@ -98,7 +100,7 @@ class Project:
 
     format: int = FORMAT  # version of the file format
     name: str = "untitled"  # of the output folder and files: letters, digits, space and - _ . ( )
-    size: FrameSize = SQUARE  # [width, height] in pixels, each from 16 to 8192 and a multiple of 8
+    size: FrameSize = SQUARE  # [width, height] in pixels, each from 16 to 8192; multiples of 8, but in mode stylize
     fps: FrameRate = Fraction(15)  # frames per second, above 0, at most 240; 24, 29.97 or "30000/1001"
     frames: Annotated[int, Field(ge=1, le=1_000_000)] = 120  # how many there are
     seed: Annotated[int, Field(ge=-1, lt=SEED_RANGE)] = 0  # -1: drawn at the first render and kept in the output folder
@@ -131,6 +133,8 @@ class Project:
     audio: Audio | None = None
     loop: LoopRules | None = None
     interpolate: InterpolateRules | None = None
+    source: Source | None = None  # mode stylize: the clip; size, fps and frames that are not given are its own
+    stylize: Mapping[str, Number] = field(default_factory=dict)  # fields of Stylize
     export: tuple[Export, ...] = (Export(),)  # files to make of the frames; [] makes frames only
 
 
@@ -184,6 +188,7 @@ def parse(
     imported = Imported(data) if is_native else deforum.converted(data, name)
     data, mistakes = changed(imported.data, changes, partial(is_text, kind=Project))
     data = with_strengths(with_preset({"name": default_name(name), **data}))
+    data = with_clip(with_coherence(data), folder)
     project, misshapen = shaped(data, Project)
     asked = tuple(f"{change.partition('=')[0].strip()}." for change in changes)
     unknown = list(unknown_keys(data, Project))
@@ -194,7 +199,7 @@ def parse(
     faults = [*imported.faults, *map(imported.told, [*mistakes, *misnamed, *misshapen, *further])]
     if faults:
         raise ProjectError(source, faults)
-    return Loaded(project, (*imported.notes, *_ignored(unknown), *control_warnings(project)))
+    return Loaded(project, (*imported.notes, *_ignored(unknown), *control_warnings(project), *source_warnings(project)))
 
 
 def _timed(project: Project, *, given: bool) -> tuple[Project, list[Fault]]:

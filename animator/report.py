@@ -1,16 +1,16 @@
 """Report: the figures of a clip, as every render writes them and `metrics` prints them."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from core.devices import ModelPool
 from core.image import Image
-from interpolation.likeness import motion_distance
+from interpolation.likeness import Likeness, motion_distance
 from interpolation.meter import Meter, Series, Sight
 from interpolation.seam import Score, Verdict, scores, verdict
 from media.atomic import replacing
@@ -19,6 +19,7 @@ from motion.flow import dis, farneback
 
 MEASURED = ("steps", "speeds", "turns", "lab", "saturation", "warp_errors", "flicker")  # series that a report holds
 DIGITS = 6  # significant ones, in files
+See = Callable[[Image, Image | None], None]  # takes a frame, and that of the clip it is drawn over
 SIGHT = Sight(dis.build(dis.Options("fast"), ModelPool()).flow, warped, agreement)
 
 
@@ -89,13 +90,24 @@ def motion_score(clip: Iterator[Image], reference: Iterator[Image]) -> Score:
 
 
 @contextmanager
-def reported(path: Path, fps: Fraction) -> Iterator[Meter]:
-    """A meter whose report is written as JSON when the block ends well; nothing is written of a single frame."""
-    eye = meter(fps)
-    yield eye
+def reported(path: Path, fps: Fraction) -> Iterator[See]:
+    """Takes frames, each with that of the clip it is drawn over if there is one; writes their report as JSON.
+
+    It is written when the block ends well; nothing is written of a single frame.
+    """
+    eye, likeness = meter(fps), Likeness()
+
+    def see(image: Image, guide: Image | None) -> None:
+        eye.see(image, guide)
+        if guide is not None:
+            likeness.see(image, guide)
+
+    yield see
     if eye.count > 1:
+        report = report_of(eye, fps)
+        report = replace(report, scores=(*report.scores, *likeness.scores()))
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(report_of(eye, fps).to_json(), indent=1) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(report.to_json(), indent=1) + "\n", encoding="utf-8")
 
 
 def _short(value: Any) -> Any:

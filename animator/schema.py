@@ -12,13 +12,14 @@ from animator.project import Project
 from animator.serialize import to_json
 from animator.shape import SCHEMA_KEY, dataclass_in
 from diffusion import backends, controls
-from motion import depth
+from motion import depth, flow
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 ENTRIES = {
     ("Project", "mode"): ("modes", modes.REGISTRY),
     ("Project", "generator"): ("generators", backends.REGISTRY),
     ("DepthRules", "model"): ("depth models", depth.REGISTRY),
+    ("Source", "flow"): ("flow estimators", flow.REGISTRY),
     ("ControlUnit", "control"): ("controls", controls.REGISTRY),
     ("Export", "format"): ("exporters", EXPORTERS),
 }  # fields whose values are the names in a registry, with what `render.py list` calls it

@@ -57,7 +57,9 @@ def relocated(project: "Project", source: Path, target: Path) -> "Project":
     if isinstance(depth.options.get("path"), str):
         depth = replace(depth, options={**depth.options, "path": _absolute(source, depth.options["path"])})
     controls = tuple(_unit_relocated(unit, source) for unit in project.controls)
-    return replace(project, init=init, audio=audio, color=color, depth=depth, controls=controls)
+    clip = project.source and replace(project.source, clip=_absolute(source, project.source.clip))
+    moved = replace(project, init=init, audio=audio, color=color, depth=depth, controls=controls)
+    return replace(moved, source=clip)
 
 
 def named_files(project: "Project") -> Iterator[tuple[str, str]]:
@@ -66,6 +68,8 @@ def named_files(project: "Project") -> Iterator[tuple[str, str]]:
         yield "init.image", project.init.image
     if project.audio:
         yield "audio.file", project.audio.file
+    if project.source:
+        yield "source.clip", project.source.clip
     if project.color.reference != FIRST_FRAME:
         yield "color.reference", project.color.reference
     if isinstance(project.depth.options.get("path"), str):

@@ -13,6 +13,7 @@ from animator.controls import UnitNumbers
 from animator.noise import NoiseMix
 from animator.params import FrameParams
 from animator.project import Project, SeedRules
+from animator.source import Stylize
 from core.seeds import SEED_RANGE, derive
 from diffusion.request import Sampling
 from motion.camera import CameraMove, Lens
@@ -44,6 +45,7 @@ class Timeline(Sequence[FrameParams]):
         self.lens = Track(Lens, "camera", lens, frames, seed, names)
         self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed, names)
         self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed, names)
+        self.stylize = Track(Stylize, "stylize", project.stylize, frames, seed, names)
         self.controls = [
             Track(UnitNumbers, f"controls.{place}", unit.numbers(), frames, seed, names)
             for place, unit in enumerate(project.controls)
@@ -85,6 +87,7 @@ class Timeline(Sequence[FrameParams]):
             sampling=self.sampling.at(index),
             sampler=self.sampler.at(index),
             coherence=self.coherence.at(index),
+            stylize=self.stylize.at(index),
             prompt=words.prompt,
             negative=words.negative,
             seed=int(self._seeds[index]),
@@ -103,6 +106,7 @@ class Timeline(Sequence[FrameParams]):
             "camera": (self.camera, self.lens),
             "sampling": (self.sampling,),
             "coherence": (self.coherence,),
+            "stylize": (self.stylize,),
             **{f"controls.{place}": (track,) for place, track in enumerate(self.controls)},
         }
         return {

@@ -124,7 +124,7 @@ def render_all(jobs: "list[RenderJob]", *, fresh: bool) -> int:
         try:
             if fresh:
                 clear(job.out)
-            _render(job)
+            render_one(job)
         except DriftloopError as fault:
             if len(jobs) == 1:
                 raise
@@ -133,7 +133,7 @@ def render_all(jobs: "list[RenderJob]", *, fresh: bool) -> int:
     return worst
 
 
-def _render(job: "RenderJob") -> None:
+def render_one(job: "RenderJob") -> None:
     """One project, with a progress bar that shows the time left, then what was made."""
     from commands.plan import delivery, exported_line
     from commands.progress import progress

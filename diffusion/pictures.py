@@ -24,6 +24,7 @@ from diffusion.models.controlnet import ControlNetwork
 from diffusion.models.loaded import LoadedModel
 from diffusion.prompt.language import ExtraNetwork
 from diffusion.prompt.named import NamedFiles, untagged, wanted
+from diffusion.regarding import Regarded, regarded_by
 from diffusion.request import DrawingRules, Hires, ImageRequest, Refiner
 from diffusion.sampling.blend import KeepingClean, KeepingNoised
 from diffusion.sampling.denoiser import Denoiser
@@ -72,6 +73,7 @@ class Batch:
     has_init: bool
     is_masked: bool
     is_gradual: bool  # of masks
+    regards: int  # how many pictures each looks at
     plan: SamplerPlan
     settings: SamplerSettings
     guidance: GuidanceOptions
@@ -183,6 +185,7 @@ class Studio:
             has_init=one.has_init,
             is_masked=request.inpaint is not None,
             is_gradual=request.inpaint is not None and request.inpaint.is_gradual,
+            regards=len(request.regard.images) if request.regard else 0,
             plan=plan,
             settings=settings,
             guidance=GuidanceOptions(numbers.cfg_rescale, numbers.skip_negative_below, numbers.skip_negative_early),
@@ -206,7 +209,7 @@ class Studio:
             init = _inits(passes, kit) if batch.has_init else None
             kept = blend(requests, init, unit, kit, plan) if init is not None and batch.is_masked else None
             seen = torch.cat([seen_by_inpainting(request, kit) for request in requests]) if kit.inpaints else None
-            denoise = self._denoiser(batch, requests, seen)
+            denoise = self._denoiser(batch, requests, seen, regarded_by(requests, unit, kit))
             if kept is not None:
                 noised = plan.sampler.own_timesteps and not batch.is_gradual
                 denoise = KeepingNoised(denoise, kept, unit) if noised else KeepingClean(denoise, kept)
@@ -217,10 +220,12 @@ class Studio:
                 x = sample(denoise, begun, plan, noise, batch.settings)
         return kept.over(x) if kept else x
 
-    def _denoiser(self, batch: Batch, requests: Sequence[ImageRequest], seen: Tensor | None) -> GuidedDenoise:
-        """The guided model of a batch, and the refiner that follows it."""
+    def _denoiser(
+        self, batch: Batch, requests: Sequence[ImageRequest], seen: Tensor | None, regarded: Regarded | None
+    ) -> GuidedDenoise:
+        """The guided model of a batch, and the refiner that follows it, which looks at no other picture."""
         kit = self._kit(batch.model)
-        first = self._guidance(kit, batch, requests, 0, seen)
+        first = self._guidance(kit, batch, requests, 0, seen, regarded)
         if batch.refiner is None:
             return first
         refiner = self._kit(batch.refiner.model)
@@ -238,7 +243,13 @@ class Studio:
         )
 
     def _guidance(
-        self, kit: Kit, batch: Batch, requests: Sequence[ImageRequest], calls: int, seen: Tensor | None
+        self,
+        kit: Kit,
+        batch: Batch,
+        requests: Sequence[ImageRequest],
+        calls: int,
+        seen: Tensor | None,
+        regarded: Regarded | None = None,
     ) -> Guidance:
         """One model, guided by the prompts of all requests."""
         model, plan = kit.model, batch.plan
@@ -250,6 +261,7 @@ class Studio:
             return sum(time > timestep + SAME_TIME for time in times) / len(times)
 
         call = kit.unet_call(batch.canvas, seen, steering, share)
+        call = call if regarded is None else regarded.seen(call, model.unet)
         denoiser = Denoiser(call, kit.training, model.prediction, model.dtype, batch.rules.whole_timesteps)
         conditionings = [kit.conditioning(request, batch.plan.prompt_steps, batch.before) for request in requests]
         cfgs = [request.sampling.cfg for request in requests]

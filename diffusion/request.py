@@ -73,6 +73,14 @@ class Inpaint:
 
 
 @dataclass(frozen=True, slots=True)
+class Regard:
+    """Pictures that another one looks at while it is drawn, so that it takes their looks."""
+
+    images: tuple[Image, ...]  # uint8, H x W x 3, RGB, of the request's size
+    weight: float = 1.0  # above 0, up to 1; how much each counts beside the picture itself
+
+
+@dataclass(frozen=True, slots=True)
 class NoiseDrift:
     """Grain that moves with what a picture shows."""
 
@@ -143,3 +151,4 @@ class ImageRequest:
     hires: Hires | None = None  # the result is larger than `size`
     controls: tuple[ControlImage, ...] = ()  # any mix; what they add is summed
     drift: NoiseDrift | None = None  # of all its noise
+    regard: Regard | None = None

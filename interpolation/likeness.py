@@ -1,13 +1,18 @@
-"""Likeness of a clip to a reference: how far its motion is from the motion there."""
+"""Likeness of a clip to a reference: how far its motion is from the motion there, and what it keeps of it."""
 
 from collections.abc import Callable, Iterator
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import MediaError
-from core.image import FlowField, Image, Size
+from core.image import FlowField, Image, Size, to_float
 from interpolation.meter import measurable
+from interpolation.seam import Score
 
+LOW, HIGH = 100.0, 200.0  # levels; Canny's thresholds, those of the control
+NEAR = 2  # pixels within which an edge counts as the same, at the size of measuring
 Flow = Callable[[Image, Image], FlowField]  # (source, target); target(p) = source(p + flow(p)), pixels
 
 
@@ -42,3 +47,51 @@ def motion_distance(clip: Iterator[Image], reference: Iterator[Image], flow: Flo
     if not distances:
         raise MediaError("fewer than two frames cannot be compared", way_out="Give at least two")
     return float(np.mean(distances))
+
+
+class Likeness:
+    """Looks at frames beside those of the clip they are drawn over; keeps a few numbers of each."""
+
+    def __init__(self) -> None:
+        """Nothing seen yet."""
+        self._kept: list[float] = []
+        self._strengths: list[tuple[float, float]] = []
+        self._apart: list[NDArray[np.float64]] = []
+
+    def see(self, image: Image, guide: Image) -> None:
+        """Takes the next frame and that of the clip, uint8, H x W x 3, RGB, of one size."""
+        one, other = measurable(image), measurable(guide)
+        self._kept.append(edges_kept(one, other))
+        self._strengths.append((edge_strength(one), edge_strength(other)))
+        colours = [cv2.cvtColor(to_float(picture), cv2.COLOR_RGB2LAB).mean((0, 1)) for picture in (one, other)]
+        self._apart.append(np.asarray(colours[0] - colours[1], np.float64))
+
+    def scores(self) -> tuple[Score, ...]:
+        """The figures of all frames; none where none was seen."""
+        if not self._kept:
+            return ()
+        strength, usual = np.mean(self._strengths, axis=0)
+        away = np.polyfit(np.arange(len(self._apart)), np.array(self._apart), 1)[0] if len(self._apart) > 1 else [0.0]
+        ratio = float(strength / max(usual, 1e-6))
+        return (
+            Score("edges kept", float(np.mean(self._kept)), "", "F-score of its Canny edges against the clip's, 0..1"),
+            Score("edge strength", ratio, "", "mean gradient, over the clip's"),
+            Score("drift from the clip", float(np.linalg.norm(away)) * 100, "ΔE/100 frames", "of the mean colour"),
+        )
+
+
+def edges_kept(image: Image, guide: Image) -> float:
+    """F-score of the Canny edges of two pictures, each edge found within NEAR pixels of one of the other; 0..1."""
+    ours, theirs = (cv2.Canny(picture, LOW, HIGH) for picture in (image, guide))
+    if not ours.any() or not theirs.any():
+        return float(ours.any() == theirs.any())
+    around = np.ones((2 * NEAR + 1, 2 * NEAR + 1), np.uint8)
+    precision = np.count_nonzero(ours & cv2.dilate(theirs, around)) / np.count_nonzero(ours)
+    recall = np.count_nonzero(theirs & cv2.dilate(ours, around)) / np.count_nonzero(theirs)
+    return 2 * precision * recall / max(precision + recall, 1e-9)
+
+
+def edge_strength(image: Image) -> float:
+    """Mean length of the gradient of brightness, levels a pixel (Sobel, over 8)."""
+    levels = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return float(np.hypot(cv2.Sobel(levels, cv2.CV_32F, 1, 0), cv2.Sobel(levels, cv2.CV_32F, 0, 1)).mean()) / 8

@@ -47,13 +47,14 @@ class Series:
 
 
 class Meter:
-    """Looks at each frame once, in order; holds three small frames and their flows."""
+    """Looks at each frame once, in order; holds three small frames, those that show their motion, and flows."""
 
     def __init__(self, sight: Sight, fps: Fraction) -> None:
         """Args: sight: how motion is seen; fps: of the clip."""
         self._sight = sight
         self._stride = max(1, round(fps / SAMPLED))
         self._images: list[Image] = []  # the last two
+        self._guides: list[Image] = []  # the last two, as motion is seen in them
         self._flows: list[FlowField] = []  # the last two steps
         self._early: list[FlowField] = []  # the first two steps
         self._back: tuple[FlowField, Mask] | None = None  # the way back of the last step, and where it is trusted
@@ -67,19 +68,26 @@ class Meter:
         """How many frames it has seen."""
         return len(self._lab)
 
-    def see(self, image: Image) -> None:
-        """Takes the next frame, uint8, H x W x 3, RGB, of any size that all frames share."""
+    def see(self, image: Image, guide: Image | None = None) -> None:
+        """Takes the next frame, uint8, H x W x 3, RGB, of any size that all frames share.
+
+        Args:
+            image: what is measured.
+            guide: the frame of a clip that moves as this one should, of its size; motion is seen there. None: here.
+        """
         small = measurable(image)
+        moving = small if guide is None else measurable(guide)
         lab = cv2.cvtColor(to_float(small), cv2.COLOR_RGB2LAB)
         self._lab.append(lab.mean((0, 1), dtype=np.float64))
         self._note("saturation", cv2.cvtColor(small, cv2.COLOR_RGB2HSV_FULL)[..., 1].mean() / 255)
         if not self._images:
-            self._first = self._sample = small
+            self._first, self._origin, self._sample = small, moving, moving
         else:
-            self._step(small)
+            self._step(small, moving)
         if self.count > 1 and (self.count - 1) % self._stride == 0:
-            self._swing(small)
+            self._swing(moving)
         self._images = [*self._images[-1:], small]
+        self._guides = [*self._guides[-1:], moving]
 
     def series(self) -> Series:
         """All that was measured, with the step from the last frame to the first.
@@ -92,8 +100,8 @@ class Meter:
             raise MediaError(f"{what} cannot be measured", way_out="Give at least two")
         last = self._images[-1]
         if not self._numbers["swings"]:
-            self._swing(last)
-        seam = self._sight.flow(self._first, last)
+            self._swing(self._guides[-1])
+        seam = self._sight.flow(self._origin, self._guides[-1])
         turns = self._numbers["turns"][:]
         around = [*self._flows, seam, *self._early]
         turns += [_turn(around[n], around[n + 1], around[n + 2]) for n in range(len(around) - 2)]
@@ -104,10 +112,10 @@ class Meter:
         numbers["speeds"] = np.append(numbers["speeds"], _length(seam))
         return Series(size=Size.of(last), frames=self.count, lab=np.array(self._lab), **numbers)
 
-    def _step(self, small: Image) -> None:
+    def _step(self, small: Image, moving: Image) -> None:
         """From the frame before to this one."""
-        sight, before = self._sight, self._images[-1]
-        flow, back = sight.flow(small, before), sight.flow(before, small)
+        sight, before, moved = self._sight, self._images[-1], self._guides[-1]
+        flow, back = sight.flow(moving, moved), sight.flow(moved, moving)
         trusted = sight.agreement(flow, back)
         ahead = sight.warped(small, flow)
         self._note("steps", _difference(before, small))

@@ -15,6 +15,7 @@ EXCEPTIONS: dict[str, str] = {
     "commands/image.py: command": "a command's parameters are the options of its help page",
     "commands/interpolate.py: command": "a command's parameters are the options of its help page",
     "commands/loop.py: command": "a command's parameters are the options of its help page",
+    "commands/stylize.py: command": "as there",
     "commands/plan.py: command": "a command's parameters are the options of its help page",
     "commands/export.py: command": "as there",
     "commands/upscale.py: command": "as there",

@@ -11,7 +11,7 @@ from diffusion.drifting import drift_of
 from diffusion.kit import Kit
 from diffusion.models.load import load_model
 from diffusion.pictures import Studio
-from diffusion.request import DrawingRules, Hires, ImageRequest, Inpaint, NoiseDrift, Refiner, Sampling
+from diffusion.request import DrawingRules, Hires, ImageRequest, Inpaint, NoiseDrift, Refiner, Regard, Sampling
 from diffusion.sampling.names import SAMPLERS
 from tests.diffusion.models.toy import toy_pipeline, toy_refiner, toy_unet
 
@@ -133,6 +133,32 @@ def test_a_gradual_share_counts_as_so_much_less_denoising(mini):
         changes.append(picture)
     distances = [np.abs(changes[0] - other).mean() for other in changes]
     assert distances == sorted(distances)
+
+
+def test_a_picture_takes_the_looks_of_those_it_regards(mini):
+    orange, blue = (np.full((64, 64, 3), colour, np.uint8) for colour in ((230, 120, 20), (20, 60, 220)))
+    base = request(prompt="", sampling={"steps": 6, "cfg": 1})
+    warm, cold = (drawn(mini, replace(base, regard=Regard((image, image))))[0].mean((0, 1)) for image in (orange, blue))
+    assert warm[0] - warm[2] > cold[0] - cold[2] + 0.02
+
+
+def test_a_picture_is_the_same_whatever_others_of_its_batch_regard(mini):
+    base = request(sampling={"steps": 3})
+    looks = [replace(base, seed=n, regard=Regard((scene(), scene()[:, ::-1].copy()), 0.5 + n / 4)) for n in (0, 1)]
+    together = drawn(mini, *looks, base)
+    alone = [drawn(mini, look)[0] for look in (*looks, base)]
+    assert all(np.allclose(a, b, atol=1e-4) for a, b in zip(together, alone, strict=True))
+    assert np.abs(alone[0] - drawn(mini, replace(looks[0], regard=None))[0]).mean() > 0.002
+
+
+def test_a_faint_regard_is_nearly_none(mini):
+    base = request(sampling={"steps": 3})
+    plain, faint, full = drawn(
+        mini, base, replace(base, regard=Regard((scene(),), 1e-30)), replace(base, regard=Regard((scene(),)))
+    )
+    assert np.abs(plain - faint).mean() < 0.05 * np.abs(plain - full).mean()
+    with pytest.raises(UserError, match="regard of 2"):
+        drawn(mini, replace(base, regard=Regard((scene(),), 2)))
 
 
 def shifted(pixels: float, fresh: float = 0, seed: int = 9) -> NoiseDrift:

@@ -1,0 +1,93 @@
+"""Watching: the clip of a project frame by frame, decoded and looked at ahead while earlier frames are drawn."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from animator.source import Source
+from animator.trail import Look, Trail, believed
+from core.image import Image, Size
+from diffusion.canvas import fitted
+from interpolation.retime import is_cut
+from media.footage import Footage
+from motion.flow import FlowEstimator
+
+AHEAD = 3  # frames
+
+
+class Clip:
+    """The pictures of a source at the size of frames, read forwards. Holds the open file."""
+
+    def __init__(self, source: Source, footage: Footage, size: Size) -> None:
+        """Args: source: what is asked; footage: of its clip, of nobody else; size: of frames."""
+        self._source, self._footage, self._size = source, footage, size
+
+    def at(self, index: int) -> Image:
+        """The picture of a frame.
+
+        Raises:
+            MediaError: if the clip ends before.
+        """
+        return fitted(self._footage.at(self._source.start + index), self._size, self._source.fit)
+
+    def files(self) -> list[Path]:
+        """The files its pictures come from."""
+        return self._footage.files()
+
+
+class Watcher:
+    """Looks at a clip in a thread of its own, a few frames ahead of whoever asks."""
+
+    def __init__(self, clip: Clip, flow: FlowEstimator, frames: int, *, cuts: bool) -> None:
+        """Args: clip: of nobody else; flow: who sees motion; frames: how many; cuts: whether to look for them."""
+        self._clip, self._flow, self._frames, self._cuts = clip, flow, frames, cuts
+        self._thread = ThreadPoolExecutor(1, "watching")  # the only one that touches the clip
+        self._waiting: deque[Future[Look]] = deque()
+        self._looks: Iterator[Look] = iter(())
+        self._next = -1, False  # the frame that comes next, and whether its motion is looked at
+        self._trail: Trail | None = None
+
+    def look(self, index: int, *, moves: bool = True) -> Look:
+        """A frame and, if `moves`, how it came from the one before.
+
+        Asked for in order it is there at once; else it starts over.
+
+        Raises:
+            MediaError: if the clip ends before.
+        """
+        if (index, moves) != self._next:
+            self._looks = self._from(index, moves)
+            self._waiting = deque(self._thread.submit(next, self._looks) for _ in range(AHEAD))
+        self._next = index + 1, moves
+        self._waiting.append(self._thread.submit(next, self._looks))
+        return self._waiting.popleft().result()
+
+    def trail(self, anchor: int, index: int, look: Look) -> Trail:
+        """The way from an anchor to a frame, whose look is given; found again from the clip if it is not the next."""
+        last = self._trail
+        if last is None or last.anchor != anchor or last.index != index - 1:
+            last = self._thread.submit(self._found, anchor, index - 1).result()
+        self._trail = last.then(look)
+        return self._trail
+
+    def _found(self, anchor: int, index: int) -> Trail:
+        looks = self._from(anchor, True)
+        trail = Trail.begun(anchor, next(looks))
+        while trail.index < index:
+            trail = trail.then(next(looks))
+        return trail
+
+    def _from(self, index: int, moves: bool) -> Iterator[Look]:
+        """Yields looks from a frame on."""
+        before = self._clip.at(index - 1) if index and moves else None
+        for n in range(index, self._frames):
+            image = self._clip.at(n)
+            yield Look(image) if before is None else self._seen(before, image)
+            before = image if moves else None
+
+    def _seen(self, before: Image, image: Image) -> Look:
+        if self._cuts and is_cut(before, image):
+            return Look(image, is_cut=True)
+        flow, back = self._flow.flow(before, image), self._flow.flow(image, before)
+        return Look(image, flow, back, believed(flow, back, before, image))

@@ -1,0 +1,293 @@
+"""How steady a stylized clip is, how much of the clip it keeps, and what it costs.
+
+python -m benchmarks.stylize [--frames 48] [--clips 4] [--side 256] [--steps 8] [--variants abcde] [--networks FOLDER]
+
+Four moving clips: three painted scenes, whose flow is known exactly, and a photograph under a moving camera. Each is
+drawn over with the embedded model in five ways. FOLDER holds the control networks `canny` and `temporal`; without it
+those that came with the model are used, if they are there.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import matplotlib
+import numpy as np
+
+from animator.build import build_mode
+from animator.job import RenderJob
+from animator.project import Project, parse
+from animator.report import meter, report_of
+from animator.steps import Carry
+from animator.timeline import Timeline
+from core.devices import ModelPool
+from core.image import FlowField, Image, Mask, Size, resized
+from core.seeds import derive
+from diffusion.backends import Generator
+from diffusion.request import ImageRequest
+from interpolation.likeness import edge_strength, edges_kept
+from media.read import read_image
+from media.sheet import contact_sheet
+from media.stills import write_png
+from motion.fields import carried, warped
+from training.painter.briefs import brief
+from training.painter.compose import scene
+from training.painter.theatre import Shot, flow, view
+
+HELD_OUT = 2**31  # seeds from here on are trained on by nobody
+PAINTED = ("ocean", "city", "mountains")
+FPS = Fraction(24)
+LOOK = "{}, purple, watercolor"
+SEED, STRENGTH, GUIDANCE = 7, 0.6, 5.0
+TARGETS = {"cut": 0.6, "edges": 0.15, "kept": 0.6}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "a": ("each frame, fixed seed", {"coherence": "none"}),
+    "b": ("each frame, new seed", {"coherence": "none", "seeds": "iter"}),
+    "c": ("carried by flow", {"coherence": "carry"}),
+    "d": ("c and temporal", {"coherence": "carry", "temporal": True}),
+    "e": ("d and anchors (full)", {"coherence": "full", "temporal": True}),
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moving:
+    """A clip whose motion is known."""
+
+    name: str
+    images: list[Image]
+    flows: list[FlowField]  # image n + 1 (p) = image n (p + flow)
+    seen: list[Mask]  # 1 where image n shows that place
+
+
+def painted(subject: str, size: Size, frames: int) -> Moving:
+    """A held-out scene, seen by a camera that goes sideways, a little down and forward, while parts of it drift."""
+    shown = scene(brief(derive(HELD_OUT, subject), subject))
+    shares = [n / 47 - 0.5 for n in range(frames)]
+    shots = [Shot(1.2 * share, 0.24 * share, 0.6 * share, 1 + n / 24) for n, share in enumerate(shares)]
+    views = [view(shown, size, shot) for shot in shots]
+    flows, seen = [], []
+    for n in range(1, frames):
+        back = flow(shown, views[n], shots[n], shots[n - 1])
+        layers = warped(np.repeat(views[n - 1].layer[..., None].astype(np.uint8), 3, 2), back, sampling="nearest")
+        flows.append(back)
+        seen.append(inside(back) * (layers[..., 0] == views[n].layer).astype(np.float32))
+    return Moving(subject, [one.image for one in views], flows, seen)
+
+
+def photographed(size: Size, frames: int) -> Moving:
+    """A photograph that comes with matplotlib, under a camera that turns, nears and goes by."""
+    photo = read_image(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg")
+    wide = resized(photo, Size(512, 606))
+    centre = np.array([(size.width - 1) / 2, (size.height - 1) / 2])
+
+    def placed(n: int) -> np.ndarray:
+        """Frame to photograph, 3 x 3."""
+        share = n / 47
+        angle, scale = np.radians(6 * np.sin(2 * share)), 0.85 - 0.2 * share
+        turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * scale * 256 / size.height
+        corner = np.array([200 + 90 * share, 190 + 70 * share]) - turn @ centre
+        return np.vstack([np.column_stack([turn, corner]), [0, 0, 1]])
+
+    images = [
+        np.asarray(cv2.warpAffine(wide, placed(n)[:2], size, flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP), np.uint8)
+        for n in range(frames)
+    ]
+    x, y = np.meshgrid(np.arange(size.width), np.arange(size.height))
+    here = np.stack([x, y, np.ones_like(x)], -1).astype(np.float64)
+    flows = []
+    for n in range(1, frames):
+        before = here @ (np.linalg.inv(placed(n - 1)) @ placed(n)).T
+        flows.append((before - here)[..., :2].astype(np.float32))
+    return Moving("photograph", images, flows, [inside(back) for back in flows])
+
+
+def inside(back: FlowField) -> Mask:
+    """1 where a flow leads to a place in the picture."""
+    whole = np.zeros((back.shape[0] + 2, back.shape[1] + 2), np.float32)
+    whole[1:-1, 1:-1] = 1
+    return np.asarray(carried(whole, np.pad(back, ((1, 1), (1, 1), (0, 0))))[1:-1, 1:-1] > 0.99, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What is measured of one drawn clip."""
+
+    warp_error: float  # x 1000, by the true flow
+    flicker: float  # levels
+    edges: float  # mean gradient
+    kept: float  # F-score of Canny edges against the clip
+    seconds: float  # a frame
+
+
+def figures(images: Sequence[Image], clip: Moving, seconds: float) -> Figures:
+    """The figures of a clip drawn over."""
+    errors, eye = [], meter(FPS)
+    for n, (image, guide) in enumerate(zip(images, clip.images, strict=True)):
+        eye.see(image, guide)
+        if n:
+            apart = (warped(images[n - 1], clip.flows[n - 1]).astype(np.float32) - image) / 255
+            errors.append((np.square(apart).mean(-1) * clip.seen[n - 1]).sum() / clip.seen[n - 1].sum())
+    return Figures(
+        warp_error=1000 * float(np.mean(errors)),
+        flicker=float(report_of(eye, FPS).score("flicker").value or 0),
+        edges=float(np.mean([edge_strength(image) for image in images])),
+        kept=float(np.mean([edges_kept(*pair) for pair in zip(images, clip.images, strict=True)])),
+        seconds=seconds,
+    )
+
+
+def project_of(clip: Moving, folder: Path, asked: argparse.Namespace, **ways: Any) -> Project:
+    """The project that draws over a clip in one of the ways."""
+    for n, image in enumerate(clip.images):
+        write_png(folder / f"{n:04}.png", image)
+    wanted = ["canny", *(["temporal"] if ways.get("temporal") else [])]
+    data = {
+        "name": "bench", "mode": "stylize", "fps": 24, "seed": SEED, "sampler": "Euler", "export": [],
+        "source": {"clip": str(folder), "coherence": ways["coherence"]},
+        "seeds": {"behavior": ways.get("seeds", "fixed")},
+        "prompts": {"0": LOOK.format("portrait" if clip.name == "photograph" else clip.name)},
+        "sampling": {"steps": asked.steps, "denoise": STRENGTH, "cfg": GUIDANCE},
+        "controls": [unit for name in wanted if (unit := unit_of(name, asked.networks))],
+    }  # fmt: skip
+    return parse(data, "benchmark").project
+
+
+def unit_of(name: str, networks: str) -> dict[str, Any] | None:
+    """A control unit; None where there is no network for it."""
+    path = Path(networks) / name if networks else Path("models/mini") / f"controlnet-{name}"
+    if not (path / "config.json").is_file():
+        return None
+    return {"control": name, "model": str(path.resolve())}
+
+
+def drawn(project: Project, folder: Path, pool: ModelPool) -> list[Image]:
+    """All frames of a project, without a disk between."""
+    mode, carry, images = build_mode(project, folder, pool), Carry(), []
+    for step in mode.plan(Timeline(project)):
+        made, carry = mode.run(step, carry)
+        images += made
+    return images
+
+
+@contextmanager
+def saved(folder: str, clip: str, variant: str, frames: int) -> Iterator[Any]:
+    """A contact sheet of clip and result, where one is wanted."""
+    if not folder:
+        yield lambda index, image: None
+        return
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    name = VARIANTS[variant][0]
+    with contact_sheet(Path(folder) / f"{clip}-{variant}.png", name, FPS, lambda _: "", range(frames)) as show:
+        yield show
+
+
+def table(asked: argparse.Namespace, pool: ModelPool) -> dict[str, dict[str, Figures]]:
+    """The figures of all clips and ways, printed as they come."""
+    size = Size(asked.side, asked.side)
+    clips = [painted(subject, size, asked.frames) for subject in PAINTED] + [photographed(size, asked.frames)]
+    found: dict[str, dict[str, Figures]] = {}
+    print("| clip | | warp error x 1000 | flicker | edges | edges kept | s a frame |")
+    print("|---|---|---|---|---|---|---|")
+    for clip in clips[: asked.clips]:
+        own = figures(clip.images, clip, 0.0)
+        print(f"| {clip.name} | the clip itself | {own.warp_error:.3f} | {own.flicker:.2f} | {own.edges:.2f} | 1 | |")
+        for letter in asked.variants:
+            name, ways = VARIANTS[letter]
+            with tempfile.TemporaryDirectory() as folder:
+                project = project_of(clip, Path(folder), asked, **ways)
+                start = time.perf_counter()
+                images = drawn(project, Path(folder), pool)
+                one = figures(images, clip, (time.perf_counter() - start) / len(images))
+            with saved(asked.sheets, clip.name, letter, asked.frames) as show:
+                for n, image in enumerate(images):
+                    show(n, np.hstack([clip.images[n], image]))
+            found.setdefault(clip.name, {})[letter] = one
+            cells = f"{one.warp_error:.3f} | {one.flicker:.2f} | {one.edges:.2f} | {one.kept:.2f} | {one.seconds:.2f}"
+            print(f"| {clip.name} | ({letter}) {name} | {cells} |", flush=True)
+    return found
+
+
+def judged(found: dict[str, dict[str, Figures]]) -> None:
+    """Whether (e) meets its targets against (a), clip by clip and in the mean."""
+    both = {name: ways for name, ways in found.items() if {"a", "e"} <= ways.keys()}
+    for name, ways in both.items():
+        first, last = ways["a"], ways["e"]
+        cut, edges = 1 - last.warp_error / first.warp_error, last.edges / first.edges - 1
+        met = cut >= TARGETS["cut"] and abs(edges) <= TARGETS["edges"] and last.kept >= TARGETS["kept"]
+        verdict = "met" if met else "missed"
+        print(f"{name}: warp error cut by {cut:.0%}, edges {edges:+.0%}, edges kept {last.kept:.2f}: {verdict}")
+
+
+class Timed:
+    """A generator that counts the seconds it takes."""
+
+    window = 1
+
+    def __init__(self, generator: Generator) -> None:
+        self._generator, self.identity, self.seconds = generator, generator.identity, 0.0
+
+    def generate(self, requests: Sequence[ImageRequest]) -> list[Image]:
+        """As the generator does."""
+        start = time.perf_counter()
+        images = self._generator.generate(requests)
+        self.seconds += time.perf_counter() - start
+        return images
+
+
+def costs(asked: argparse.Namespace, pool: ModelPool) -> None:
+    """Eight frames at once against one at a time, and the share of a whole render outside the generator."""
+    clip = painted("ocean", Size(asked.side, asked.side), 16)
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as out:
+        project = project_of(clip, Path(folder), asked, coherence="none")
+        mode: Any = build_mode(project, Path(folder), pool)
+        steps = mode.plan(Timeline(project))
+        mode.run(steps[0], Carry())
+        start = time.perf_counter()
+        mode.run(steps[1], Carry())
+        together = time.perf_counter() - start
+        start = time.perf_counter()
+        for params in steps[1].frames:
+            mode.run(replace(steps[1], frames=(params,)), Carry())
+        single = time.perf_counter() - start
+        count = len(steps[1].frames)
+        print(f"{count} frames at once: {single / together:.2f} times the frames a second of one at a time")
+        project = project_of(clip, Path(folder), asked, coherence="full")
+        job = RenderJob(replace(project, export=parse({"export": [{"format": "mp4"}]}, "x").project.export),
+                        Path(folder), Path(out), pool)  # fmt: skip
+        timed = Timed(job.mode.generator)  # type: ignore[attr-defined]
+        job.__dict__["mode"] = replace(job.mode, generator=timed)  # type: ignore[type-var]
+        start = time.perf_counter()
+        for _ in job.run():
+            pass
+        share = 1 - timed.seconds / (time.perf_counter() - start)
+        print(f"outside the generator: {share:.1%} of a render (budget 10 %)")
+
+
+def main() -> None:
+    """Prints the table, the verdicts and the costs."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("frames", 48), ("clips", 4), ("side", 256), ("steps", 8)):
+        options.add_argument(f"--{name}", type=int, default=default)
+    options.add_argument("--variants", default="abcde")
+    options.add_argument("--networks", default="")
+    options.add_argument("--sheets", default="", help="folder for contact sheets")
+    options.add_argument("--only-costs", action="store_true")
+    asked, pool = options.parse_args(), ModelPool()
+    networks = [name for name in ("canny", "temporal") if unit_of(name, asked.networks)]
+    facts = {"frames": asked.frames, "side": asked.side, "steps": asked.steps, "strength": STRENGTH}
+    print(json.dumps({**facts, "networks": networks}))
+    if not asked.only_costs:
+        judged(table(asked, pool))
+    costs(asked, pool)
+
+
+if __name__ == "__main__":
+    main()

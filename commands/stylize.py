@@ -1,0 +1,263 @@
+"""`stylize`: videos and folders of frames drawn over, one after the other."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from commands.terminal import ModelsFolders, Settings, say, warn
+from core.errors import DriftloopError, MediaError, UserError
+
+if TYPE_CHECKING:
+    from animator.job import RenderJob
+    from animator.passages import Table
+    from core.devices import ModelPool
+
+Clips = Annotated[list[Path], typer.Argument(help="Videos, folders of pictures or of videos, patterns like 'a/*.png'.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="The file to write, as out.mp4; of several clips, a folder.")]
+Prompt = Annotated[str, typer.Option(help="What to draw.")]
+Negative = Annotated[str, typer.Option(help="What not to draw.")]
+Words = Annotated[Path | None, typer.Option("--prompts", help="CSV or JSON: prompts by clip and frames.")]
+Unit = Annotated[
+    list[str] | None,
+    typer.Option("--control", metavar="NAME[=WEIGHT]", help="Keep canny, depth, ...; temporal keeps to the past."),
+]
+Strength = Annotated[float, typer.Option(help="0 keeps the clip, 1 ignores it.")]
+Coherence = Annotated[
+    Literal["none", "carry", "full"],
+    typer.Option(help="none: each frame for itself; carry: moved along; full: with anchors and smoothing."),
+]
+Grain = Annotated[
+    Literal["fixed", "frame", "flow"], typer.Option("--noise", help="The same, new every frame, or moved along.")
+]
+Fit = Annotated[Literal["stretch", "crop", "fill"], typer.Option(help="How the clip comes to --size.")]
+SizeText = Annotated[str, typer.Option("--size", metavar="WxH", help="Of the result; the clip's own if left out.")]
+Share = Annotated[float, typer.Option("--scale", help="So many times the clip's size, as in 0.5.")]
+Rate = Annotated[str, typer.Option("--fps", help="Frames per second; a video's own, 24 for a folder of pictures.")]
+Seed = Annotated[int, typer.Option(help="-1 draws one.")]
+Steps = Annotated[int, typer.Option(help="Of the sampler.")]
+Scale = Annotated[float, typer.Option("--cfg", help="Guidance scale.")]
+Model = Annotated[str, typer.Option(help="A name, a path, a hub id.")]
+Compare = Annotated[bool, typer.Option("--compare", help="Write a video of clip and result side by side, too.")]
+Template = Annotated[
+    str, typer.Option("--name", help="Of results in a folder: {name} {folder} {number} {prompt} {seed}.")
+]
+Ending = Annotated[str, typer.Option("--format", help="Ending of results in a folder: .mp4, .mov, .webm ...")]
+Skip = Annotated[bool, typer.Option("--skip-finished", help="Leave out clips whose result is there.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over: forget finished frames.")]
+Work = Annotated[Path, typer.Option("--work", help="Folder of finished frames, reports and contact sheets.")]
+
+PICTURES_FPS = Fraction(24)  # of a folder of pictures
+FAILURES = (DriftloopError, OSError, RuntimeError, MemoryError)  # what one clip may die of without harm to the next
+
+
+def command(
+    clips: Clips, out: Out, prompt: Prompt = "", negative: Negative = "", prompts: Words = None, control: Unit = None,
+    strength: Strength = 0.5, coherence: Coherence = "full", noise: Grain = "fixed", fit: Fit = "crop",
+    size: SizeText = "", scale: Share = 1.0, fps: Rate = "", seed: Seed = 0, steps: Steps = 20, cfg: Scale = 7.0,
+    model: Model = "mini", compare: Compare = False, name: Template = "{name}", ending: Ending = ".mp4",
+    skip_finished: Skip = False, fresh: Fresh = False, work: Work = Path("renders"), settings: Settings = None,
+    models_dir: ModelsFolders = None,
+) -> int:  # fmt: skip
+    """Draw over videos: same motion, size, rate and sound, other looks. The same command again goes on."""
+    from animator.clips import clips_in
+    from animator.passages import strangers, table_of
+    from core.devices import ModelPool
+
+    if size and scale != 1:
+        raise UserError("a size and a scale at once", way_out="Give --size or --scale, not both")
+    data: dict[str, Any] = {
+        "mode": "stylize",
+        "source": {
+            "fit": fit,
+            "coherence": coherence,
+            "grain": "flow" if noise == "flow" else "seed",
+            "compare": compare,
+        },
+        "seed": seed,
+        "seeds": {"behavior": "iter" if noise == "frame" else "fixed"},
+        "model": model,
+        "negative": negative,
+        "sampling": {"denoise": strength, "steps": steps, "cfg": cfg},
+        "controls": [_unit(text) for text in control or ()],
+        **({"size": size} if size else {}),
+        **({"fps": fps} if fps else {}),
+    }
+    found = clips_in(clips)
+    table = {} if prompts is None else table_of(prompts)
+    if unknown := strangers(table, found):
+        way_out = f"Clips: {', '.join(clip.name for clip in found[:20])}"
+        raise UserError(f"names {unknown[0]!r}, which is not among the clips", where=str(prompts), way_out=way_out)
+    asked = Asked(data, prompt, table, tuple(settings or ()), work, fresh, scale)
+    results = _results(found, out, name, ending, prompt, seed)
+    pool = ModelPool()
+    told = [_told(asked, clip, target, pool, skip=skip_finished, alone=len(found) == 1) for clip, target in results]
+    return _summed(told)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is wanted of every clip."""
+
+    data: dict[str, Any]  # of the project
+    prompt: str
+    table: "Table"
+    settings: tuple[str, ...]
+    work: Path
+    fresh: bool
+    scale: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one clip."""
+
+    clip: str
+    result: str
+    state: Literal["done", "skipped", "failed"]
+    reason: str = ""
+    exit_code: int = 0
+
+
+def _told(asked: Asked, clip: Path, target: Path, pool: "ModelPool", *, skip: bool, alone: bool) -> Outcome:
+    """Draws over one clip. What goes wrong is kept for the end, unless it is the only clip."""
+    if skip and target.exists():
+        return Outcome(str(clip), str(target), "skipped")
+    try:
+        _stylized(asked, clip, target, pool)
+    except FAILURES as fault:
+        if alone:
+            raise
+        warn(f"{clip}: {fault}")
+        code = fault.exit_code if isinstance(fault, DriftloopError) else 1
+        return Outcome(str(clip), str(target), "failed", " ".join(str(fault).split()) or type(fault).__name__, code)
+    return Outcome(str(clip), str(target), "done")
+
+
+def _summed(told: Sequence[Outcome]) -> int:
+    """Says what became of all clips; the worst exit code."""
+    if len(told) > 1:
+        counts = {state: sum(outcome.state == state for outcome in told) for state in ("done", "skipped", "failed")}
+        say(", ".join(f"{count} {state}" for state, count in counts.items() if count))
+        for outcome in told:
+            if outcome.state == "failed":
+                say(f"  failed {outcome.clip}: {outcome.reason}")
+    return max(outcome.exit_code for outcome in told)
+
+
+def _stylized(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> None:
+    """One clip to its result."""
+    from animator.finish import deliveries
+    from animator.job import clear
+    from commands.render import render_one
+
+    job = _job(asked, clip, target, pool)
+    if asked.fresh:
+        clear(job.out)
+    start = time.monotonic()
+    render_one(job)
+    _delivered(deliveries(job.project, job.out)[0].path, target)
+    rate = len(job.timeline) / max(time.monotonic() - start, 1e-6)
+    say(f"  {'result':14} {target} ({rate:.2f} frames a second)")
+
+
+def _job(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> "RenderJob":
+    from animator.checks import default_name
+    from animator.job import RenderJob, with_seed
+    from animator.passages import keyframes, passages_of
+    from animator.project import parse
+    from media.formats import format_for
+
+    if not target.parent.is_dir():
+        raise UserError("there is no such folder", where=str(target.parent), way_out="Make it first")
+    if target.resolve() == clip.resolve():
+        raise UserError("would be written over while it is read", where=str(target), way_out="Give another name")
+    source = {**asked.data["source"], "clip": str(clip.resolve())}
+    usual = _usual(clip, asked)
+    data = {**usual, **asked.data, "source": source, "name": default_name(target.stem)}
+    data["export"] = [{"format": format_for(target)}]
+    data["prompts"] = {"0": asked.prompt}
+    passages = passages_of(asked.table, clip)
+    where = str(clip)
+    if passages or not asked.prompt.strip():
+        frames = parse(data, where, changes=asked.settings).project.frames
+        data["prompts"] = keyframes(passages, asked.prompt, frames)
+    loaded = parse(data, where, changes=asked.settings)
+    for text in loaded.warnings:
+        warn(f"{clip}: {text}")
+    folder = asked.work / loaded.project.name
+    return RenderJob(with_seed(loaded.project, folder), clip.resolve().parent, folder, pool)
+
+
+def _usual(clip: Path, asked: Asked) -> dict[str, Any]:
+    """Rate and size where a clip does not say them itself. What cannot be read is told when the project is parsed."""
+    from media.video import open_video
+
+    try:
+        with open_video(clip, PICTURES_FPS) as video:
+            info = video.info
+    except MediaError:
+        return {}
+    if info.has_alpha:
+        warn(f"{clip}: opacity is left out; transparent parts become black")
+    rate = {} if clip.is_file() else {"fps": int(PICTURES_FPS)}
+    size = {} if asked.scale == 1 else {"size": [int(side * asked.scale) for side in info.size]}
+    return {**rate, **size}
+
+
+def _results(
+    clips: Sequence[Path], out: Path, template: str, ending: str, prompt: str, seed: int
+) -> list[tuple[Path, Path]]:
+    """Each clip with the file it becomes.
+
+    Raises:
+        UserError: if two would become one file, or a single file is asked for of several clips.
+    """
+    from animator.clips import name_of
+
+    if len(clips) == 1 and not out.is_dir() and out.suffix:
+        return [(clips[0], out)]
+    if out.suffix and not out.is_dir():
+        raise UserError(f"one file for {len(clips)} clips", where=str(out), way_out="Give a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    named = [(clip, out / (name_of(template, clip, n, prompt, seed) + ending)) for n, clip in enumerate(clips, 1)]
+    targets = [target for _, target in named]
+    for clip, target in named:
+        if targets.count(target) > 1:
+            what = f"several clips would become {target}"
+            raise UserError(what, where=str(clip), way_out="Put {number} or {folder} into --name")
+    return named
+
+
+def _unit(text: str) -> dict[str, Any]:
+    """`canny` or `canny=0.8` as a control unit."""
+    name, equals, weight = text.partition("=")
+    if not equals:
+        return {"control": name.strip()}
+    try:
+        return {"control": name.strip(), "weight": float(weight)}
+    except ValueError as fault:
+        raise UserError(f"{weight!r} is no weight", where="--control", way_out="Write canny=0.8") from fault
+
+
+def _delivered(made: Path, target: Path) -> None:
+    """Puts a result where it was asked for, whole or not at all; the same file, not a copy, where that can be."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".stylize-") as folder:
+        waiting = Path(folder) / target.name
+        if made.is_dir():
+            shutil.copytree(made, waiting)
+            if target.is_dir():
+                shutil.rmtree(target)
+        else:
+            try:
+                os.link(made, waiting)
+            except OSError:
+                shutil.copyfile(made, waiting)
+        waiting.replace(target)

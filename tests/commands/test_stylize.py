@@ -1,0 +1,162 @@
+"""`stylize` as people use it, with a generator that needs no model."""
+
+import json
+import wave
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import render
+from commands.terminal import exit_code
+from core.image import Size
+from media.exporters import REGISTRY
+from media.sound import Soundtrack
+from media.stills import write_png
+from media.video import VideoReader
+
+ODD = Size(100, 70)  # no multiple of 8
+
+
+def picture(n, size=ODD):
+    rough = np.random.default_rng(4).random((size.height, 2 * size.width, 3), dtype=np.float32)
+    wide = cv2.normalize(cv2.GaussianBlur(rough, (0, 0), 4), None, 20, 235, cv2.NORM_MINMAX).astype(np.uint8)
+    return np.ascontiguousarray(wide[:, 2 * n : 2 * n + size.width])
+
+
+def video(path, count, fps=Fraction(24), sound=None, size=ODD):
+    with REGISTRY.build("mp4", {}, pool=None).open(path, size, fps, {}, sound) as write:
+        for n in range(count):
+            write(picture(n, size))
+    return path
+
+
+def tone(path):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(48000)
+        file.writeframes((np.sin(np.arange(96000) / 20) * 8000).astype("<i2").tobytes())
+    return Soundtrack(path)
+
+
+def run(tmp_path, *arguments, generator="noise"):
+    fixed = ("--work", tmp_path / "work", "--set", f"generator={generator}")
+    return exit_code(lambda: render.app([str(a) for a in ("stylize", *arguments, *fixed)], standalone_mode=False))
+
+
+def frames_in(folder):
+    return {path.name: path.read_bytes() for path in sorted((folder / "frames").iterdir())}
+
+
+def test_size_rate_length_and_sound_are_kept(tmp_path, capsys):
+    clip = video(tmp_path / "dance.mp4", 7, Fraction(30000, 1001), tone(tmp_path / "t.wav"))
+    assert run(tmp_path, clip, "-o", tmp_path / "out.mp4", "--prompt", "purple", "--compare") == 0
+    with VideoReader(clip) as before, VideoReader(tmp_path / "out.mp4") as after:
+        assert (after.info.size, after.info.fps, after.info.count) == (ODD, before.info.fps, 7)
+        assert after.info.sound is not None and abs(after.info.seconds - before.info.seconds) < Fraction(1, 1000)
+    with VideoReader(tmp_path / "work" / "out" / "out.compare.mp4") as both:
+        assert both.info.size == Size(200, 70) and both.info.count == 7
+    figures = json.loads((tmp_path / "work" / "out" / "out.report.json").read_text())["figures"]
+    assert {"warp error", "flicker", "drift of lightness", "edges kept", "edge strength"} <= figures.keys()
+    assert (tmp_path / "work" / "out" / "out.sheet.png").is_file() and "result" in capsys.readouterr().out
+
+
+def test_a_clip_handed_through_is_that_clip_by_its_own_motion(tmp_path):
+    clip = video(tmp_path / "dance.mp4", 5)
+    assert run(tmp_path, clip, "-o", tmp_path / "out.mkv", "--prompt", "x", "--coherence", "none",
+               generator="passthrough") == 0  # fmt: skip
+    figures = json.loads((tmp_path / "work" / "out" / "out.report.json").read_text())["figures"]
+    assert figures["edges kept"]["value"] == 1 and figures["edge strength"]["value"] == pytest.approx(1)
+
+
+def test_finished_frames_are_kept_and_an_edit_keeps_those_before_it(tmp_path):
+    clip = video(tmp_path / "dance.mp4", 6)
+    given = (clip, "-o", tmp_path / "out.mp4", "--prompt", "a")
+    assert run(tmp_path, *given) == 0
+    whole, log = frames_in(tmp_path / "work" / "out"), tmp_path / "work" / "out" / "steps.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:3]))
+    assert run(tmp_path, *given) == 0
+    assert frames_in(tmp_path / "work" / "out") == whole
+
+
+def test_a_failing_clip_is_told_at_the_end_and_stops_nothing(tmp_path, capsys):
+    clips = [video(tmp_path / "a.mp4", 3), tmp_path / "broken.mp4", video(tmp_path / "c.mp4", 3)]
+    clips[1].write_bytes(clips[0].read_bytes()[:3000])
+    out = tmp_path / "out"
+    assert run(tmp_path, *clips, "-o", out, "--prompt", "a", "--name", "{number}-{name}") == 2
+    assert {path.name for path in out.iterdir()} == {"001-a.mp4", "003-c.mp4"}
+    told = capsys.readouterr().out
+    assert "2 done, 1 failed" in told and "broken.mp4:" in told.splitlines()[-1]
+    before = (out / "001-a.mp4").stat().st_mtime_ns
+    assert run(tmp_path, *clips, "-o", out, "--prompt", "a", "--name", "{number}-{name}", "--skip-finished") == 2
+    assert "2 skipped, 1 failed" in capsys.readouterr().out
+    assert (out / "001-a.mp4").stat().st_mtime_ns == before
+
+
+def test_a_folder_of_pictures_is_a_clip_and_prompts_come_from_a_table(tmp_path):
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    for n in range(4):
+        write_png(folder / f"{n}.png", picture(n))
+    table = tmp_path / "p.json"
+    table.write_text(json.dumps({"shots": {"0": "a", "2-2": "b"}}))
+    assert run(tmp_path, folder, "-o", tmp_path / "out.mp4", "--prompts", table, "--fps", "12") == 0
+    project = json.loads((tmp_path / "work" / "out" / "project.json").read_text())
+    assert project["prompts"] == {"0": "a", "2": "b", "3": "a"} and project["fps"] == 12
+
+
+def test_size_and_scale_change_the_size_and_nothing_else(tmp_path, capsys):
+    clip = video(tmp_path / "a.mp4", 3)
+    for arguments, size in ((("--scale", "0.5"), Size(50, 35)), (("--size", "40x40", "--fit", "fill"), Size(40, 40))):
+        out = tmp_path / f"{size}.mkv"
+        assert run(tmp_path, clip, "-o", out, "--prompt", "x", *arguments) == 0
+        with VideoReader(out) as made:
+            assert (made.info.size, made.info.count) == (size, 3)
+    assert run(tmp_path, clip, "-o", out, "--prompt", "x", "--scale", "2", "--size", "40x40") == 2
+    assert "not both" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (("--prompt", ""), "no prompt"),
+        (("--prompt", "x", "--set", "prompts.9=y"), "beyond the last frame, 2"),
+        (("--prompt", "x", "--set", "frames=5"), "the clip has 3"),
+        (("--prompt", "x", "--set", "source.start=3"), "beyond the clip"),
+        (("--prompt", "x", "--set", "cadence=2"), "no effect in mode stylize"),
+        (("--prompt", "x", "--set", "camera.z=1"), "no effect in mode stylize"),
+        (("--prompt", "x", "--control", "cany"), "Did you mean 'canny'"),
+        (("--prompt", "x", "--control", "canny=much"), "no weight"),
+        (("--prompt", "x", "--strength", "1.5"), "out of range"),
+        (("--prompt", "x", "--noise", "flow", "--set", "seeds.behavior=iter"), "one seed"),
+        (("--prompt", "x", "--set", "source.flow=diss"), "Did you mean 'dis'"),
+        (("--prompt", "x", "--set", "stylize.smoth=1"), "smooth"),
+    ],
+)
+def test_mistakes_are_told(tmp_path, capsys, arguments, told):
+    clip = video(tmp_path / "a.mp4", 3)
+    assert run(tmp_path, clip, "-o", tmp_path / "out.mp4", *arguments) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_several_clips_need_a_folder_and_names_of_their_own(tmp_path, capsys):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    clips = [video(tmp_path / folder / "a.mp4", 2) for folder in ("one", "two")]
+    assert run(tmp_path, *clips, "-o", tmp_path / "out.mp4", "--prompt", "x") == 2
+    assert "one file for 2 clips" in capsys.readouterr().err
+    assert run(tmp_path, *clips, "-o", tmp_path / "out", "--prompt", "x") == 2
+    assert "several clips would become" in capsys.readouterr().err
+    assert run(tmp_path, *clips, "-o", tmp_path / "out", "--prompt", "x", "--name", "{folder}-{name}") == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"one-a.mp4", "two-a.mp4"}
+
+
+def test_a_clip_is_never_written_over(tmp_path, capsys):
+    clip = video(tmp_path / "a.mp4", 2)
+    before = Path(clip).read_bytes()
+    assert run(tmp_path, clip, "-o", clip, "--prompt", "x") == 2
+    assert "written over" in capsys.readouterr().err and clip.read_bytes() == before
