@@ -1,5 +1,6 @@
 """Showing: what the control units of a project see when a frame is made, as hints for its request."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,9 @@ from diffusion.hints import Hint, at_short_side, fitted, looked_at
 from diffusion.request import ControlImage
 from media.footage import Footage
 from motion.fields import resized_flow
+from schedules.track import Track
+
+log = logging.getLogger(__name__)
 
 Looking = Callable[[Image, int], DepthMap]  # a depth estimator: a picture, and the frame it belongs to
 
@@ -30,6 +34,7 @@ class Seen:
     carried: Image | None = None  # that, moved to where things are now
     motion: Callable[[], FlowField] | None = None  # how the pixels of `previous` move; asked for where needed
     mask: Mask | None = None  # what is drawn anew, of the size of `init`
+    view: Callable[[Image], Image] | None = None  # cuts a source's own picture to the part that is drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +50,14 @@ class Shown:
 
     @property
     def is_constant(self) -> bool:
-        """Whether every frame shows the same."""
+        """Whether every frame shows the same, unless a part of it is cut out."""
         return self.footage is not None and self.footage.frames is None and self.mask is None
 
     def picture(self, moment: int, seen: Seen) -> Image | None:
         """What it looks at; None where there is nothing."""
         if self.footage is not None:
-            return self.footage.at(moment)
+            picture = self.footage.at(moment)
+            return picture if seen.view is None else seen.view(picture)
         found = {INIT: seen.init, PREVIOUS: seen.previous, CARRIED: seen.carried}[self.unit.looked_at]
         if found is not None or not self.unit.looks_back:
             return found
@@ -82,7 +88,16 @@ class Controls:
         return any(shown.unit.looks_back for shown in self._units)
 
     def of(self, params: FrameParams, seen: Seen) -> tuple[ControlImage, ...]:
-        """What the networks of a frame are shown. Units without weight, or with nothing to look at, are left out.
+        """What the networks of a frame are shown; see `shown`."""
+        return self.shown(params.controls, params.moment, seen)
+
+    def shown(self, numbers: Sequence[UnitNumbers], moment: int, seen: Seen) -> tuple[ControlImage, ...]:
+        """What networks are shown. Units without weight, or with nothing to look at, are left out.
+
+        Args:
+            numbers: of each unit.
+            moment: where sources are read; a frame of the project.
+            seen: all other pictures.
 
         Raises:
             UserError: if a source ends, or a control lacks what it needs.
@@ -90,15 +105,15 @@ class Controls:
         found: list[ControlImage] = []
         if not self._units:  # of a project whose generator asks no networks
             return ()
-        for place, (shown, numbers) in enumerate(zip(self._units, params.controls, strict=True)):
-            if not numbers.weight:
+        for place, (shown, own) in enumerate(zip(self._units, numbers, strict=True)):
+            if not own.weight:
                 continue
-            if shown.is_constant:
-                found.append(self._image(shown, numbers, self._constant_hint(place), params.moment))
-            elif (picture := shown.picture(params.moment, seen)) is not None:
-                found.append(
-                    self._image(shown, numbers, self._hint(shown, picture, params.moment, seen), params.moment)
-                )
+            if shown.is_constant and seen.view is None:
+                found.append(self._image(shown, own, self._constant_hint(place), moment))
+            elif (picture := shown.picture(moment, seen)) is not None:
+                found.append(self._image(shown, own, self._hint(shown, picture, moment, seen), moment))
+            elif not shown.unit.looks_back:
+                _tell_resting(place, shown.unit.control, moment)
         return tuple(found)
 
     def _hint_of_constant(self, place: int) -> Hint:
@@ -139,6 +154,16 @@ class Controls:
             unit.layers,
             unit.low_memory,
         )
+
+
+def numbers_of(unit: ControlUnit) -> UnitNumbers:
+    """The numbers of a unit where there is a single frame."""
+    return Track(UnitNumbers, "controls", unit.numbers(), 1).at(0)
+
+
+@lru_cache(maxsize=256)  # once a frame, however often it is drawn
+def _tell_resting(place: int, control: str, moment: int) -> None:
+    log.warning("controls.%d: %s has nothing to look at at frame %d and rests there", place, control, moment)
 
 
 NO_CONTROLS = Controls((), "", Size(0, 0))

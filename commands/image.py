@@ -55,6 +55,19 @@ def command(
     loops: Annotated[str, Option(help="How often a result is the next init.")] = "",
     final_denoise: Annotated[str, Option(help="Strength of the last loop.")] = "",
     curve: Annotated[str, Option(help="How it goes there: aggressive, linear, lazy.")] = "",
+    control: Annotated[
+        list[str] | None,
+        Option(metavar="NAME[:WEIGHT[:START-END]]", help="A control network, as canny:0.8."),
+    ] = None,
+    control_image: Annotated[
+        list[str] | None, Option(metavar="FILE|auto", help="What it looks at; else the init. One for each, or for all.")
+    ] = None,
+    control_model: Annotated[
+        list[str] | None, Option(metavar="NAME|auto", help="Its network; else the one there is for the control.")
+    ] = None,
+    control_set: Annotated[
+        list[str] | None, Option(metavar="[N.]FIELD=VALUE", help="Any other setting, as 1.mode=prompt, options.low=50.")
+    ] = None,
     x: Annotated[str, Option(metavar="NAME: VALUES", help='Columns of a grid: "steps: 10, 20, 30".')] = "",
     y: Annotated[str, Option(metavar="NAME: VALUES", help='Rows: "cfg: 4-10 (+3)".')] = "",
     z: Annotated[str, Option(metavar="NAME: VALUES", help="Grids side by side.")] = "",
@@ -77,6 +90,7 @@ def command(
     return _draw(_asked(given), may_replace=overwrite, as_json=as_json)
 
 
+CONTROL_OPTIONS = ("control", "control_image", "control_model", "control_set")
 SAME_NAME = (
     "prompt", "negative", "seed", "size", "steps", "cfg", "sampler", "schedule", "model", "count", "batch_size",
     "resize", "content", "padding", "loops", "final_denoise", "curve",
@@ -87,6 +101,7 @@ def _asked(given: dict[str, Any]) -> "Asked":
     """The options as what is asked for."""
     from animator.orders.asked import Asked
     from animator.orders.files import Target
+    from animator.orders.units import UnitsAsked
     from animator.orders.variants import LineRules
 
     prompt_rules = _words(given["prompts_rules"], ("count-seed", "at-end"), "--prompts-rules")
@@ -105,6 +120,7 @@ def _asked(given: dict[str, Any]) -> "Asked":
         prompts=given["prompts"],
         line_rules=LineRules("count-seed" in prompt_rules, "at-end" in prompt_rules),
         styles=tuple(styles),
+        units=UnitsAsked(*(tuple(given[name] or ()) for name in CONTROL_OPTIONS)),
         generator=given["generator"],
         grid=given["grid"],
         singles=given["singles"],

@@ -13,6 +13,7 @@ from animator.orders.order import Order, Start
 from animator.orders.plan import Plan, of_matrix, on_axes
 from animator.orders.run import Run
 from animator.orders.settings import changed, setting
+from animator.orders.units import UnitsAsked, unit_faults, unit_warnings
 from animator.orders.variants import LineRules, MatrixRules, lines, matrix
 from core.devices import ModelPool
 from core.errors import Fault, ProjectError, UserError
@@ -45,6 +46,7 @@ class Asked:
     prompts: Path | None = None  # a file with a prompt a line
     line_rules: LineRules = field(default_factory=LineRules)
     styles: tuple[Path, ...] = ()  # files
+    units: UnitsAsked = field(default_factory=UnitsAsked)  # control networks
     generator: str = "stills"
     grid: bool = True
     singles: bool = True
@@ -74,6 +76,10 @@ def prepared(asked: Asked, pool: ModelPool) -> tuple[Run, list[str]]:
     )
     if not is_sized and not found and not faults:
         order = replace(order, size=native_size(asked, order, pool))
+    units, wrong = asked.units.units()
+    faults += wrong or unit_faults(units, order, asked.generator)
+    warnings += [] if faults else unit_warnings(units, order, asked.generator)
+    order = replace(order, units=units)
     plan, wrong, notes = _plan(asked, order)
     faults += wrong
     warnings += notes

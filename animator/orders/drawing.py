@@ -12,11 +12,13 @@ from core.seeds import SEED_RANGE
 from diffusion.backends import Generator
 from diffusion.canvas import Enlarge
 from diffusion.inpainting import Canvas, canvas
+from diffusion.request import ControlImage
 from media.infotext import Infotext
 
 Generators = Callable[[str], Generator]  # by the name of a model
 Upscalers = Callable[[str], Enlarge]  # by name
 Facts = Callable[[Order], Mapping[str, str]]  # what infotexts say of an order's model and networks
+Steer = Callable[[Order, Canvas | None], tuple[ControlImage, ...]]  # what the units of an order show
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,14 +35,22 @@ class Made:
         return Size.of(self.image)
 
 
-def drawn(order: Order, generators: Generators, facts: Facts, upscalers: Upscalers) -> Iterator[Made]:
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Who takes part in drawing."""
+
+    generators: Generators
+    facts: Facts
+    steer: Steer
+    upscalers: Upscalers  # for pictures to start from that are smaller than the order
+
+
+def drawn(order: Order, hands: Hands) -> Iterator[Made]:
     """The pictures of an order, batch by batch; a loop's pictures one after the other.
 
     Args:
         order: with its styles written out.
-        generators: who draws.
-        facts: for infotexts.
-        upscalers: for pictures to start from that are smaller than the order.
+        hands: who draws.
 
     Raises:
         UserError: for what a generator does not accept.
@@ -49,10 +59,10 @@ def drawn(order: Order, generators: Generators, facts: Facts, upscalers: Upscale
     singles = [order.single(place) for place in range(order.batch_size * order.count)]
     if order.loop.times > 1:
         for single in singles:
-            yield from _looped(single, generators, facts, upscalers)
+            yield from _looped(single, hands)
         return
     for first in range(0, len(singles), order.batch_size):
-        yield from _together(singles[first : first + order.batch_size], generators, facts, upscalers)
+        yield from _together(singles[first : first + order.batch_size], hands)
 
 
 def strength(loop: Loop, denoise: float, time: int) -> float:
@@ -68,7 +78,7 @@ def strength(loop: Loop, denoise: float, time: int) -> float:
     return denoise + (loop.final_denoise - denoise) * bent
 
 
-def _looped(order: Order, generators: Generators, facts: Facts, upscalers: Upscalers) -> Iterator[Made]:
+def _looped(order: Order, hands: Hands) -> Iterator[Made]:
     """Each picture made from the one before; the seed counts up, colours stay those of the first start."""
     start = order.start
     for time in range(order.loop.times):
@@ -76,7 +86,7 @@ def _looped(order: Order, generators: Generators, facts: Facts, upscalers: Upsca
         seed = (order.seed + time) % SEED_RANGE
         sampling = replace(order.sampling, denoise=denoise)
         now = replace(order, loop=Loop(), seed=seed, sampling=sampling, start=start)
-        [made] = _together([now], generators, facts, upscalers)
+        [made] = _together([now], hands)
         start = _next_start(start, made.image)
         yield made
 
@@ -89,13 +99,13 @@ def _next_start(start: Start | None, image: Image) -> Start:
     return replace(start, images=(image,), rules=rules, palette=start.palette_of(start.images[0]))
 
 
-def _together(orders: Sequence[Order], generators: Generators, facts: Facts, upscalers: Upscalers) -> list[Made]:
+def _together(orders: Sequence[Order], hands: Hands) -> list[Made]:
     """Pictures drawn in one call, in the order of their orders."""
-    canvases = [_canvas(order, upscalers) for order in orders]
-    requests = [order.request(part) for order, part in zip(orders, canvases, strict=True)]
-    images = generators(orders[0].model).generate(requests)
+    canvases = [_canvas(order, hands.upscalers) for order in orders]
+    requests = [order.request(part, hands.steer(order, part)) for order, part in zip(orders, canvases, strict=True)]
+    images = hands.generators(orders[0].model).generate(requests)
     return [
-        Made(_finished(image, order, part), described(order, facts(order)), order)
+        Made(_finished(image, order, part), described(order, hands.facts(order)), order)
         for image, order, part in zip(images, orders, canvases, strict=True)
     ]
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from animator.orders.order import Order
+from animator.orders.units import told
 from core.checksum import checksum
 from core.errors import WeightsError
 from core.hashing import CHUNK
@@ -30,7 +31,7 @@ def facts(order: Order) -> dict[str, str]:
     hashes = {name: lora_hash(network_file("lora", name)) for name in names}
     if hashes:
         found["Lora hashes"] = ", ".join(f"{name}: {digits}" for name, digits in hashes.items())
-    return found
+    return found | told(order)
 
 
 def lora_hash(path: Path) -> str:

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from animator.controls import ControlUnit
 from core.image import Image, Mask, Size
 from core.seeds import SEED_RANGE
 from diffusion.canvas import ResizeMode
 from diffusion.inpainting import Canvas, InpaintRules
 from diffusion.prompt.language import without_comments
 from diffusion.prompt.styles import Style, styled
-from diffusion.request import DrawingRules, Hires, ImageRequest, Inpaint, Refiner, Sampling
+from diffusion.request import ControlImage, DrawingRules, Hires, ImageRequest, Inpaint, Refiner, Sampling
 
 SQUARE = Size(512, 512)
 Curve = Literal["aggressive", "linear", "lazy"]
@@ -62,6 +63,7 @@ class Order:
     hires: Hires | None = None
     refiner: Refiner | None = None
     start: Start | None = None
+    units: tuple[ControlUnit, ...] = ()  # control networks
     loop: Loop = field(default_factory=Loop)
     notes: Mapping[str, str] = field(default_factory=dict)  # further fields of the infotext, such as "Script"
 
@@ -100,11 +102,12 @@ class Order:
             start = replace(start, images=(start.images[place % self.batch_size % len(start.images)],))
         return replace(self, seed=seed, sampling=sampling, start=start, batch_size=1, count=1)
 
-    def request(self, canvas: Canvas | None = None) -> ImageRequest:
+    def request(self, canvas: Canvas | None = None, controls: tuple[ControlImage, ...] = ()) -> ImageRequest:
         """What a generator is asked for: the order's first picture.
 
         Args:
             canvas: its start, made ready.
+            controls: what its units show.
         """
         inpaint = None
         if canvas is not None and canvas.mask is not None and self.start is not None:
@@ -124,4 +127,5 @@ class Order:
             inpaint=inpaint,
             refiner=self.refiner,
             hires=self.hires,
+            controls=controls,
         )

@@ -6,11 +6,12 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from animator.build import build_generator
-from animator.orders.drawing import Made, drawn
+from animator.orders.drawing import Hands, Made, drawn
 from animator.orders.facts import facts
 from animator.orders.files import Source, Target
 from animator.orders.order import Order
 from animator.orders.plan import Plan, square
+from animator.orders.units import Steering
 from core.devices import ModelPool
 from core.errors import UserError
 from core.image import Image, Size
@@ -88,10 +89,11 @@ class Run:
         starts = _starts([order.pictures for order, _ in self.tasks])
         kept: dict[int, Image] = {}
         upscalers = partial(enlarger, pool=self.pool)
+        hands = Hands(self._generator, facts, Steering(self.pool, self.generator).of, upscalers)
         for n in self._sequence():
             order, source = self.tasks[n]
             order = source.started(order) if source else order
-            for k, made in enumerate(drawn(order, self._generator, facts, upscalers)):
+            for k, made in enumerate(drawn(order, hands)):
                 path = self.paths[starts[n] + k] if self.paths else None
                 if path is not None:
                     write_picture(path, made.image, str(made.infotext))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from animator.orders.colors import corrected, with_luminosity
-from animator.orders.drawing import drawn, strength
+from animator.orders.drawing import Hands, drawn, strength
 from animator.orders.order import Loop, Order, Start
 from core.image import Size
 from diffusion.inpainting import InpaintRules
@@ -30,7 +30,11 @@ class Painter:
 
 
 def made(order, generator):
-    return [*drawn(order, lambda model: generator, lambda order: {"Model": order.model}, lambda name: PLAIN[name])]
+    def facts(order):
+        return {"Model": order.model}
+
+    hands = Hands(lambda model: generator, facts, lambda order, canvas: (), lambda name: PLAIN[name])
+    return [*drawn(order, hands)]
 
 
 def test_seeds_count_up_and_each_picture_says_its_own():
