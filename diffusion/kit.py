@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -11,13 +11,14 @@ from torch import Tensor
 from core.image import Image, Size, to_float
 from diffusion.extra_networks import ExtraNetworks
 from diffusion.models.loaded import LoadedModel
+from diffusion.models.steerer import Moment, summed
 from diffusion.prompt.conditioning import Conditioning
 from diffusion.prompt.encode import PromptEncoder
 from diffusion.prompt.named import NamedFiles
 from diffusion.request import Emphasis, ImageRequest
 from diffusion.sampling.denoiser import Row, UNetCall
 from diffusion.sampling.noise_schedule import TrainingNoise
-from diffusion.steering import Unit, summed
+from diffusion.steering import Unit
 
 AESTHETIC_SCORES = (6.0, 2.5)  # told to an SDXL refiner for prompts and for negative prompts
 REFINER_FACTS = 5  # numbers an SDXL refiner is told: size, crop, score; SDXL itself takes six
@@ -89,12 +90,11 @@ class Kit:
             added = None
             if pooled is not None:
                 added = {"text_embeds": pooled, "time_ids": told[[int(row.is_negative) for row in rows]]}
-            steered = {}
-            done = share(float(timesteps[0])) if units else 0.0
-            parts = (unit.added(latents, timesteps, context, added, rows, done) for unit in units)
-            if acting := [part for part in parts if part is not None]:
-                down, middle = summed(acting)
-                steered = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
+            steered: dict[str, Any] = {}
+            if units:
+                moment, done = Moment(latents, timesteps, context, added), share(float(timesteps[0]))
+                parts = (unit.added(moment, rows, done) for unit in units)
+                steered = summed([part for part in parts if part is not None]).for_unet()
             if seen is not None:
                 latents = torch.cat([latents, seen[[row.image for row in rows]].to(latents.dtype)], dim=1)
             output = model.unet(latents, timesteps, context, added_cond_kwargs=added, return_dict=False, **steered)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,23 +13,21 @@ from torch.nn import functional
 from core.devices import resident
 from core.errors import UserError
 from core.image import Size
-from diffusion.models.controlnet import ControlNetwork
 from diffusion.models.loaded import LoadedModel
+from diffusion.models.steerer import Added, Moment, Steerer
 from diffusion.request import ControlImage, ControlMode, ImageRequest
 from diffusion.sampling.denoiser import Row
 
 log = logging.getLogger(__name__)
-SOFT = 0.825  # from each layer to the one before, where the prompt counts more
 
-LoadControl = Callable[[str, LoadedModel, bool], ControlNetwork]  # name, what it steers, whether memory is short
-Added = tuple[list[Tensor], Tensor]  # to the skip connections, shallowest first; to the middle
+LoadControl = Callable[[str, LoadedModel, bool], Steerer]  # name, what it steers, whether memory is short
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One network with what it is shown of every picture of a batch, in the same order."""
 
-    network: ControlNetwork
+    network: Steerer
     hints: Tensor  # N x channels x H x W, 0..1
     weights: tuple[float, ...]
     windows: tuple[tuple[float, float], ...]  # shares of the steps, 0..1, at which it begins and ends to act
@@ -38,40 +35,27 @@ class Unit:
     layers: tuple[tuple[float, ...], ...]  # factors of the layers; empty: as the mode has them
     masks: Tensor | None  # N x 1 x H x W, 0..1: where it acts
 
-    def added(
-        self, latents: Tensor, timesteps: Tensor, context: Tensor, facts: Any, rows: Sequence[Row], share: float
-    ) -> Added | None:
+    def added(self, moment: Moment, rows: Sequence[Row], share: float) -> Added | None:
         """What the unit adds to each row, or None where it is idle.
 
         Args:
-            latents: R x C x rows x columns, as the UNet sees them.
-            timesteps: R.
-            context: R x tokens x width.
-            facts: what SDXL is told besides.
+            moment: of the picture in the making.
             rows: what each row is.
             share: 0..1, how much of the run is done.
         """
         weights = [self._weight(row, share) for row in rows]
         if not any(weights):
             return None
-        images = [row.image for row in rows]
-        with resident(self.network.network, latents.device):
-            down, middle = self.network.network(
-                latents,
-                timesteps,
-                context,
-                controlnet_cond=self.hints[images].to(latents.device, latents.dtype),
-                added_cond_kwargs=facts,
-                return_dict=False,
-            )
-        residuals = [*down, middle]
+        images, like = [row.image for row in rows], moment.latents
+        with resident(self.network.network, like.device):
+            residuals = self.network.residuals(self.hints[images].to(like.device, like.dtype), moment)
         if self.network.is_global:
             residuals = [one.mean(dim=(2, 3), keepdim=True).expand_as(one) for one in residuals]
-        scaled = [one * self._factors(layer, len(residuals), weights, rows, one) for layer, one in enumerate(residuals)]
+        scaled = [one * self._factors(layer, weights, rows, one) for layer, one in enumerate(residuals)]
         if self.masks is not None:
             masks = self.masks[images]
             scaled = [one * functional.interpolate(masks, one.shape[2:], mode="area").to(one.dtype) for one in scaled]
-        return scaled[:-1], scaled[-1]
+        return self.network.added(scaled)
 
     def _weight(self, row: Row, share: float) -> float:
         """How much counts for a row: nothing outside its window, nor for a negative prompt if the hint counts more."""
@@ -81,37 +65,16 @@ class Unit:
             return 0.0
         return self.weights[row.image]
 
-    def _factors(self, layer: int, layers: int, weights: Sequence[float], rows: Sequence[Row], like: Tensor) -> Tensor:
+    def _factors(self, layer: int, weights: Sequence[float], rows: Sequence[Row], like: Tensor) -> Tensor:
         """What one layer's residual of each row is multiplied with; R x 1 x 1 x 1."""
-        found = [
-            weight
-            * (own[layer] if (own := self.layers[row.image]) else soft_weight(layer, layers, self.modes[row.image]))
-            for weight, row in zip(weights, rows, strict=True)
-        ]
+        found = [weight * self._factor(layer, row.image) for weight, row in zip(weights, rows, strict=True)]
         return like.new_tensor(found).view(-1, 1, 1, 1)
 
-
-def soft_weight(layer: int, layers: int, mode: ControlMode) -> float:
-    """How much a layer counts; all the same when balanced, else less the shallower.
-
-    Source: ControlNet's "My prompt is more important": 0.825^(12 - i) for layer i of 13; networks with fewer layers,
-    as SDXL's ten, use the first ones of the same row.
-
-    Args:
-        layer: from 0, the shallowest.
-        layers: how many there are.
-        mode: of the unit.
-    """
-    if mode == "balanced":
-        return 1.0
-    last = max(layers, 13) - 1 if layers in (10, 13) else layers - 1
-    return float(SOFT ** (last - layer))
-
-
-def summed(parts: Sequence[Added]) -> Added:
-    """What several units add together."""
-    downs = [torch.stack(layer).sum(0) for layer in zip(*(down for down, _ in parts), strict=True)]
-    return downs, torch.stack([middle for _, middle in parts]).sum(0)
+    def _factor(self, layer: int, image: int) -> float:
+        """How much a layer counts: as given, else all alike when balanced, else as the network softens it."""
+        if self.layers[image]:
+            return self.layers[image][layer]
+        return 1.0 if self.modes[image] == "balanced" else self.network.softness(layer)
 
 
 def units(requests: Sequence[ImageRequest], canvas: Size, model: LoadedModel, load: LoadControl) -> tuple[Unit, ...]:
@@ -154,7 +117,7 @@ def _tell_idle(name: str, start: float, end: float, steps: int) -> None:
     log.warning("%s acts from %g to %g of the run, where none of the %d steps lies: no effect", name, start, end, steps)
 
 
-def check_control(control: ControlImage, network: ControlNetwork) -> None:
+def check_control(control: ControlImage, network: Steerer) -> None:
     """Raises UserError for numbers out of range, or a hint that the network cannot look at."""
     if not 0 <= control.weight <= 2:
         raise UserError(f"a control weight of {control.weight:g}", way_out="Choose 0 to 2")
@@ -171,7 +134,7 @@ def check_control(control: ControlImage, network: ControlNetwork) -> None:
         )
 
 
-def _hint(control: ControlImage, network: ControlNetwork, size: Size, canvas: Size) -> Tensor:
+def _hint(control: ControlImage, network: Steerer, size: Size, canvas: Size) -> Tensor:
     """What the network is shown, continued to whole latent cells; float32, 1 x channels x H x W."""
     values = control.hint.fitted(size, control.fit).values()[..., : network.channels]
     below, right = canvas.height - size.height, canvas.width - size.width

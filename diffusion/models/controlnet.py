@@ -7,22 +7,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from core.devices import ModelPool
 from core.errors import WeightsError
+from diffusion.models.adapter import CLASS as ADAPTER
+from diffusion.models.adapter import is_adapter, made_adapter, original_settings, renamed
 from diffusion.models.control_files import control_identity, control_path
+from diffusion.models.control_lora import hint_widths, is_control_lora, whole
 from diffusion.models.files import weights_files
 from diffusion.models.loaded import LoadedModel
 from diffusion.models.networks import Settings, Tensors, emptied, filled
 from diffusion.models.settings import read_settings
-from diffusion.models.weights_file import open_weights
+from diffusion.models.steerer import Added, Moment, Steerer
+from diffusion.models.weights_file import WeightsFile, open_weights
 
 log = logging.getLogger(__name__)
 KIND = "control network"
 OTHER_FILES = (  # (part of a tensor's name, what the file is)
-    ("lora_controlnet", "a ControlLoRA"),
-    ("body.0.", "a T2I-Adapter"),
-    ("adapter.body", "a T2I-Adapter"),
     ("image_proj", "an IP-Adapter"),
     ("ip_adapter", "an IP-Adapter"),
     ("lora_up", "a LoRA"),
@@ -31,21 +33,48 @@ OTHER_FILES = (  # (part of a tensor's name, what the file is)
 SHAPE = ("in_channels", "block_out_channels", "cross_attention_dim", "layers_per_block", "addition_embed_type")
 
 
+SOFT = 0.825  # from each layer to the one before, where the prompt counts more
+
+
 @dataclass(frozen=True, slots=True)
 class ControlNetwork:
-    """One network in eval mode; shared, never changed."""
+    """One ControlNet in eval mode; shared, never changed."""
 
     name: str  # as the user wrote it
     identity: str  # checksum of its weights
     network: Any  # diffusers ControlNetModel
     channels: int  # of the hint: 3, or 6 for TemporalNet 2
-    factor: int  # pixels of the hint for each latent cell
     layers: int  # of what it adds, with the middle
     is_global: bool  # whether it says nothing of places, as "shuffle"
 
+    def residuals(self, hints: Tensor, moment: Moment) -> list[Tensor]:
+        """To the skip connections, the shallowest first, then to the middle."""
+        down, middle = self.network(
+            moment.latents,
+            moment.timesteps,
+            moment.context,
+            controlnet_cond=hints,
+            added_cond_kwargs=moment.facts,
+            return_dict=False,
+        )
+        return [*down, middle]
 
-def load_control(name: str, model: LoadedModel, pool: ModelPool, *, low_memory: bool = False) -> ControlNetwork:
-    """The network, loaded the first time it is asked for.
+    def softness(self, layer: int) -> float:
+        """Less the shallower the layer.
+
+        Source: ControlNet's "My prompt is more important": 0.825^(12 - i) for layer i of 13; networks with fewer
+        layers, as SDXL's ten, use the first ones of the same row.
+        """
+        last = max(self.layers, 13) - 1 if self.layers in (10, 13) else self.layers - 1
+        return float(SOFT ** (last - layer))
+
+    def added(self, residuals: list[Tensor]) -> Added:
+        """To the skip connections and the middle."""
+        return Added(residuals[:-1], residuals[-1])
+
+
+def load_control(name: str, model: LoadedModel, pool: ModelPool, *, low_memory: bool = False) -> Steerer:
+    """The ControlNet, ControlLoRA or T2I-Adapter, loaded the first time it is asked for.
 
     Args:
         name: a diffusers folder, a .safetensors or .pth file, a name in the models folders, or a hub id.
@@ -61,29 +90,36 @@ def load_control(name: str, model: LoadedModel, pool: ModelPool, *, low_memory: 
     return pool.get(KIND, str(path), options, lambda: _loaded(name, path, model, stays=low_memory))
 
 
-def _loaded(name: str, path: Path, model: LoadedModel, *, stays: bool) -> ControlNetwork:
+def _loaded(name: str, path: Path, model: LoadedModel, *, stays: bool) -> Steerer:
     """The network from its files, on the model's device unless it stays in the main memory."""
     try:
         settings, tensors = _folder(path) if path.is_dir() else _single(path, model)
-        _check_family(settings, model)
-        network = _made(settings, tensors, model.dtype)
+        make = made_adapter if settings.get("_class_name") == ADAPTER else _made_controlnet
+        found = make(name, control_identity(path), settings, tensors, model)
     except WeightsError as fault:
         raise WeightsError(fault.what, where=fault.where or name, way_out=fault.way_out) from fault
+    if stays and model.device.type == "cpu":
+        log.warning("%s: low memory has no effect where everything is in the main memory anyway", name)
+    if not stays:
+        found.network.to(model.device)
+    return found
+
+
+def _made_controlnet(
+    name: str, identity: str, settings: Settings, tensors: Tensors, model: LoadedModel
+) -> ControlNetwork:
+    """A ControlNet on the processor."""
+    _check_family(settings, model)
+    network = _made(settings, tensors, model.dtype)
     config = network.config
     factor = 2 ** (len(config.conditioning_embedding_out_channels) - 1)
     if factor != model.autoencoder.factor:
         raise WeightsError(
-            f"looks at hints of {factor} pixels a latent cell, {model.name} has {model.autoencoder.factor}", where=name
+            f"looks at hints of {factor} pixels a latent cell, {model.name} has {model.autoencoder.factor}"
         )
-    is_global = bool(config.global_pool_conditions) or "shuffle" in path.name.lower()
-    if stays and model.device.type == "cpu":
-        log.warning("%s: low memory has no effect where everything is in the main memory anyway", name)
-    if not stays:
-        network.to(model.device)
+    is_global = bool(config.global_pool_conditions) or "shuffle" in Path(name).name.lower()
     layers = len(network.controlnet_down_blocks) + 1
-    return ControlNetwork(
-        name, control_identity(path), network, config.conditioning_channels, factor, layers, is_global
-    )
+    return ControlNetwork(name, identity, network, config.conditioning_channels, layers, is_global)
 
 
 def _folder(path: Path) -> tuple[Settings, Tensors]:
@@ -100,10 +136,16 @@ def _single(path: Path, model: LoadedModel) -> tuple[Settings, Tensors]:
     from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
     file = open_weights(path)
+    if is_adapter(file.shapes):
+        return _adapter(file)
     if not any("input_hint_block" in key or "controlnet_cond_embedding" in key for key in file.shapes):
-        raise WeightsError(f"holds {_other(file.shapes)}", way_out="Give a ControlNet")
+        raise WeightsError(f"holds {_other(file.shapes)}", way_out="Give a ControlNet or a T2I-Adapter")
     known = inspect.signature(ControlNetModel.__init__).parameters
     settings = {key: value for key, value in model.unet.config.items() if key in known}
+    if is_control_lora(file):
+        settings |= {**hint_widths(file), "_class_name": "ControlNetModel"}
+        names = emptied(ControlNetModel.from_config, settings, "the ControlNet").state_dict()
+        return settings, whole(file, names, model.unet)
     tensors = file.read(file.shapes)
     first = next((key for key in tensors if key.endswith("time_embed.0.weight")), None)
     if first is not None:
@@ -117,6 +159,16 @@ def _single(path: Path, model: LoadedModel) -> tuple[Settings, Tensors]:
             raise WeightsError(f"the tensors are not named as in ControlNet ({type(fault).__name__})") from fault
     settings |= _hint_settings({key: t for key, t in tensors.items() if t is not None})
     return {**settings, "_class_name": "ControlNetModel"}, {k: t for k, t in tensors.items() if t is not None}
+
+
+def _adapter(file: WeightsFile) -> tuple[Settings, Tensors]:
+    """Settings and tensors of a T2I-Adapter."""
+    bare = {key.removeprefix("module."): shape for key, shape in file.shapes.items()}
+    if any(key.startswith("adapter.") for key in bare):
+        raise WeightsError("is a part of a diffusers folder", way_out="Give the folder, which holds its settings too")
+    settings = original_settings(bare)
+    tensors = {key.removeprefix("module."): value for key, value in file.read(file.shapes).items()}
+    return settings, renamed(tensors, settings)
 
 
 def _hint_settings(tensors: Tensors) -> dict[str, Any]:
@@ -134,7 +186,7 @@ def _hint_settings(tensors: Tensors) -> dict[str, Any]:
 def _check_family(settings: Settings, model: LoadedModel) -> None:
     """Raises WeightsError for settings of a network whose results would not fit the model's UNet."""
     if settings.get("_class_name") != "ControlNetModel":
-        raise WeightsError(f"holds a {settings.get('_class_name')}", way_out="Give a ControlNetModel")
+        raise WeightsError(f"holds a {settings.get('_class_name')}", way_out="Give a ControlNet or a T2I-Adapter")
     for key in SHAPE:
         own, theirs = settings.get(key), model.unet.config.get(key)
         if key in settings and (list(own) if isinstance(own, tuple | list) else own) != (

@@ -12,11 +12,10 @@ from core.devices import ModelPool
 from core.errors import UserError, WeightsError
 from core.image import Size
 from diffusion.hints import Hint
-from diffusion.models.controlnet import load_control
+from diffusion.models.controlnet import ControlNetwork, load_control
 from diffusion.models.load import load_model
 from diffusion.pictures import Studio
 from diffusion.request import ControlImage, ImageRequest, Sampling
-from diffusion.steering import soft_weight
 from tests.diffusion.models.toy import toy_pipeline, toy_unet, unet_name
 from tests.motion.pictures import clouds
 
@@ -87,12 +86,15 @@ def canny(home):
     return ControlImage(str(home / "canny"), Hint(clouds(Size(60, 64))))
 
 
+def softness(layers):
+    one = ControlNetwork("x", "", None, 3, layers, False)
+    return [one.softness(layer) for layer in range(layers)]
+
+
 def test_soft_weights_are_the_web_uis():
-    found = [soft_weight(layer, 13, "prompt") for layer in range(13)]
     told = (0.0994, 0.1205, 0.1461, 0.1770, 0.2146, 0.2601, 0.3153, 0.3822, 0.4633, 0.5615, 0.6806, 0.8250, 1)
-    assert found == pytest.approx(told, abs=1e-4)
-    assert [soft_weight(layer, 10, "control") for layer in range(10)] == pytest.approx(told[:10], abs=1e-4)
-    assert soft_weight(0, 13, "balanced") == 1
+    assert softness(13) == pytest.approx(told, abs=1e-4)
+    assert softness(10) == pytest.approx(told[:10], abs=1e-4)
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".pth"])
@@ -135,7 +137,7 @@ def test_a_window_without_steps_is_told_once(draw, canny, caplog):
 
 def test_factors_of_layers_replace_those_of_the_mode(draw, canny):
     count = len(network().controlnet_down_blocks) + 1
-    soft = tuple(soft_weight(layer, count, "prompt") for layer in range(count))
+    soft = tuple(softness(count))
     assert np.array_equal(draw(replace(canny, layers=soft)), draw(replace(canny, mode="prompt")))
     assert np.array_equal(draw(replace(canny, layers=(0.0,) * count)), draw())
     with pytest.raises(UserError, match=f"2 factors of layers, .* has {count} layers"):

@@ -1,4 +1,4 @@
-"""Commands: python -m training.evaluate {pictures,few-steps,depth} --help."""
+"""Commands: python -m training.evaluate {pictures,few-steps,depth,controls} --help."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ from diffusion.models.lora import load_lora
 from diffusion.models.lora_names import unet_targets
 from diffusion.models.overlay import Dose, overlaid
 from motion.depth import mini as mini_depth
-from training.evaluate import depth, pictures
+from training.evaluate import controls, depth, pictures
 from training.evaluate.classifier import style_classifier, subject_classifier
 from training.mini.model import MiniModel
 from training.mini.samples import QUICK, Manner, sheet, write_sheet
@@ -69,6 +69,34 @@ def _print(found: Iterable[pictures.Finding], sheets: Path | None = None) -> Non
             rows = [finding.pictures[k : k + 4] for k in range(0, len(finding.pictures), 4)]
             titles = [" | ".join(finding.titles[k : k + 4]) for k in range(0, len(finding.pictures), 4)]
             write_sheet(sheets / f"{number}.png", sheet(rows, titles))
+
+
+@app.command("controls")
+def judge_controls(
+    model: str = "models/mini",
+    canny: Path = Path("models/mini/controlnet-canny"),
+    relief: Annotated[Path, typer.Option("--depth")] = Path("models/mini/controlnet-depth"),
+    temporal: Path = Path("models/mini/controlnet-temporal"),
+    sheets: Annotated[Path | None, typer.Option(help="folder for sample sheets")] = None,
+) -> None:
+    """How well the ControlNets of a model are followed; those that are not there are left out."""
+    artist = controls.Draughtsman.of(model)
+    estimator = mini_depth.build(mini_depth.Options(), ModelPool())
+    kinds = (
+        (canny, lambda: controls.canny_findings(artist, canny)),
+        (relief, lambda: controls.depth_findings(artist, relief, estimator)),
+        (temporal, lambda: controls.temporal_findings(artist, temporal)),
+    )
+    for network, findings in kinds:
+        if not network.is_dir():
+            print(f"{network}: not there", flush=True)
+            continue
+        for finding in findings():
+            print(finding, flush=True)
+            if sheets and finding.pictures:
+                sheets.mkdir(parents=True, exist_ok=True)
+                rows = [finding.pictures[k : k + 4] for k in range(0, len(finding.pictures), 4)]
+                write_sheet(sheets / f"{network.name}.png", sheet(rows, [" | ".join(finding.titles[:4])] * len(rows)))
 
 
 if __name__ == "__main__":
