@@ -15,7 +15,7 @@ from animator.orders.order import Order
 from animator.project import Project
 from animator.showing import Controls, Seen, numbers_of
 from core.devices import ModelPool
-from core.errors import Fault, suggestion
+from core.errors import Fault, WeightsError, suggestion
 from core.image import Image, Size
 from diffusion.canvas import fitted
 from diffusion.inpainting import Canvas
@@ -129,7 +129,7 @@ def _told(unit: ControlUnit, model: str) -> str:
     numbers = numbers_of(unit)
     facts = {
         "Module": unit.control,
-        "Model": Path(unit.model or network_for(unit.control, model)).stem,
+        "Model": _model_name(unit, model),
         "Weight": f"{numbers.weight:g}",
         "Resize Mode": FITS[unit.fit],
         "Processor Res": str(unit.resolution or -1),
@@ -140,6 +140,14 @@ def _told(unit: ControlUnit, model: str) -> str:
         "Control Mode": MODES[unit.mode],
     }
     return ", ".join(f"{name}: {value}" for name, value in facts.items())
+
+
+def _model_name(unit: ControlUnit, model: str) -> str:
+    """The network's file; None, as the web UI writes it, where a generator asks none and there is none."""
+    try:
+        return Path(unit.model or network_for(unit.control, model)).stem
+    except WeightsError:
+        return "None"
 
 
 def _seen(order: Order, canvas: Canvas | None) -> Seen:
