@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,15 +10,16 @@ from torch import Tensor
 
 from core.image import Image, Size, to_float
 from diffusion.extra_networks import ExtraNetworks
+from diffusion.models.image_prompt import attending
 from diffusion.models.loaded import LoadedModel
-from diffusion.models.steerer import Moment, summed
+from diffusion.models.steerer import Added, Moment, summed
 from diffusion.prompt.conditioning import Conditioning
 from diffusion.prompt.encode import PromptEncoder
 from diffusion.prompt.named import NamedFiles
 from diffusion.request import Emphasis, ImageRequest
 from diffusion.sampling.denoiser import Row, UNetCall
 from diffusion.sampling.noise_schedule import TrainingNoise
-from diffusion.steering import Unit
+from diffusion.steering import PromptUnit, Unit
 
 AESTHETIC_SCORES = (6.0, 2.5)  # told to an SDXL refiner for prompts and for negative prompts
 REFINER_FACTS = 5  # numbers an SDXL refiner is told: size, crop, score; SDXL itself takes six
@@ -70,7 +71,7 @@ class Kit:
         self,
         canvas: Size,
         seen: Tensor | None = None,
-        units: Sequence[Unit] = (),
+        units: Sequence[Unit | PromptUnit] = (),
         share: Callable[[float], float] = lambda _: 0.0,
     ) -> UNetCall:
         """The UNet with what it needs to know besides latents, time and text.
@@ -90,14 +91,16 @@ class Kit:
             added = None
             if pooled is not None:
                 added = {"text_embeds": pooled, "time_ids": told[[int(row.is_negative) for row in rows]]}
-            steered: dict[str, Any] = {}
+            steered = Added()
             if units:
                 moment, done = Moment(latents, timesteps, context, added), share(float(timesteps[0]))
                 parts = (unit.added(moment, rows, done) for unit in units)
-                steered = summed([part for part in parts if part is not None]).for_unet()
+                steered = summed([part for part in parts if part is not None])
             if seen is not None:
                 latents = torch.cat([latents, seen[[row.image for row in rows]].to(latents.dtype)], dim=1)
-            output = model.unet(latents, timesteps, context, added_cond_kwargs=added, return_dict=False, **steered)
+            told_besides = {"added_cond_kwargs": added, **steered.for_unet()}
+            with attending(model.unet, steered.attended, latents):
+                output = model.unet(latents, timesteps, context, return_dict=False, **told_besides)
             return cast(Tensor, output[0])
 
         return call

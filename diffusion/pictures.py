@@ -20,8 +20,8 @@ from diffusion.drifting import drift_of
 from diffusion.hires import Enlargement, centre, first_request, resized_latent, second_request
 from diffusion.kit import Kit
 from diffusion.masking import blend, check_mask, seen_by_inpainting
+from diffusion.models.controlnet import Network
 from diffusion.models.loaded import LoadedModel
-from diffusion.models.steerer import Steerer
 from diffusion.prompt.language import ExtraNetwork
 from diffusion.prompt.named import NamedFiles, untagged, wanted
 from diffusion.regarding import Regarded, regarded_by
@@ -267,7 +267,7 @@ class Studio:
         cfgs = [request.sampling.cfg for request in requests]
         return Guidance(denoiser, batch.plan, conditionings, cfgs, batch.guidance, calls=calls)
 
-    def _controls(self, name: str, model: LoadedModel, low_memory: bool) -> Steerer:
+    def _controls(self, name: str, model: LoadedModel, low_memory: bool) -> Network:
         """A control network for a model."""
         if self._load_control is None:
             raise UserError(f"no way to load the control network {name!r}", way_out="Leave out controls")

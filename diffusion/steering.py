@@ -13,6 +13,7 @@ from torch.nn import functional
 from core.devices import resident
 from core.errors import UserError
 from core.image import Size
+from diffusion.models.image_prompt import Attended, ImagePrompt
 from diffusion.models.loaded import LoadedModel
 from diffusion.models.steerer import Added, Moment, Steerer
 from diffusion.request import ControlImage, ControlMode, ImageRequest
@@ -20,7 +21,7 @@ from diffusion.sampling.denoiser import Row
 
 log = logging.getLogger(__name__)
 
-LoadControl = Callable[[str, LoadedModel, bool], Steerer]  # name, what it steers, whether memory is short
+LoadControl = Callable[[str, LoadedModel, bool], Steerer | ImagePrompt]  # name, what it steers, whether memory is short
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,34 +78,73 @@ class Unit:
         return 1.0 if self.modes[image] == "balanced" else self.network.softness(layer)
 
 
-def units(requests: Sequence[ImageRequest], canvas: Size, model: LoadedModel, load: LoadControl) -> tuple[Unit, ...]:
+@dataclass(frozen=True, slots=True)
+class PromptUnit:
+    """One IP-Adapter with the pictures it is shown, in the order of the batch."""
+
+    network: ImagePrompt
+    tokens: Tensor  # N x tokens x width, of the pictures
+    untold: Tensor  # 1 x tokens x width, of no picture: for negative prompts
+    weights: tuple[float, ...]
+    windows: tuple[tuple[float, float], ...]
+    modes: tuple[ControlMode, ...]
+    layers: tuple[tuple[float, ...], ...]  # factors of the cross-attentions; empty: all alike
+    masks: Tensor | None  # N x 1 x H x W, 0..1: where it acts
+
+    def added(self, moment: Moment, rows: Sequence[Row], share: float) -> Added | None:
+        """As `Unit.added`."""
+        weights = [self._weight(row, share) for row in rows]
+        if not any(weights):
+            return None
+        tokens = torch.cat([self.untold if row.is_negative else self.tokens[row.image : row.image + 1] for row in rows])
+        plain = (1.0,) * self.network.layers
+        factors = [
+            [weight * factor for factor in self.layers[row.image] or plain]
+            for row, weight in zip(rows, weights, strict=True)
+        ]
+        like = moment.latents
+        masks = None if self.masks is None else self.masks[[row.image for row in rows]]
+        return Added(attended=[Attended(self.network, tokens.to(like.dtype), like.new_tensor(factors), masks)])
+
+    def _weight(self, row: Row, share: float) -> float:
+        start, end = self.windows[row.image]
+        leans = row.is_negative and self.modes[row.image] == "control"
+        return 0.0 if leans or not start <= share <= end else self.weights[row.image]
+
+
+def units(
+    requests: Sequence[ImageRequest], canvas: Size, model: LoadedModel, load: LoadControl
+) -> tuple[Unit | PromptUnit, ...]:
     """The units of requests that name the same networks in the same order.
 
     Raises:
         UserError: for numbers out of range, a hint of other channels, or a network of another family.
     """
-    found = []
+    found: list[Unit | PromptUnit] = []
     for place, first in enumerate(requests[0].controls):
         own = [request.controls[place] for request in requests]
         network = load(first.model, model, first.low_memory)
         for control in own:
             check_control(control, network)
-        hints = [_hint(control, network, request.size, canvas) for control, request in zip(own, requests, strict=True)]
-        found.append(
-            Unit(
-                network,
-                torch.cat(hints) if first.low_memory else torch.cat(hints).to(model.device),
-                tuple(control.weight for control in own),
-                tuple((control.start, control.end) for control in own),
-                tuple(control.mode for control in own),
-                tuple(control.layers for control in own),
-                _masks(own, requests, canvas, model.device),
-            )
+        masks = _masks(own, requests, canvas, model.device)
+        shared = (
+            tuple(control.weight for control in own),
+            tuple((control.start, control.end) for control in own),
+            tuple(control.mode for control in own),
+            tuple(control.layers for control in own),
+            masks,
         )
+        if isinstance(network, ImagePrompt):
+            tokens = torch.cat([network.tokens(control.hint.image) for control in own])
+            found.append(PromptUnit(network, tokens, network.tokens(None), *shared))
+            continue
+        pairs = zip(own, requests, strict=True)
+        hints = torch.cat([_hint(control, network.channels, request.size, canvas) for control, request in pairs])
+        found.append(Unit(network, hints if first.low_memory else hints.to(model.device), *shared))
     return tuple(found)
 
 
-def tell_idle(steering: Sequence[Unit], steps: int) -> None:
+def tell_idle(steering: Sequence[Unit | PromptUnit], steps: int) -> None:
     """Warns of units whose window holds none of the steps."""
     for unit in steering:
         for start, end in set(unit.windows):
@@ -117,7 +157,7 @@ def _tell_idle(name: str, start: float, end: float, steps: int) -> None:
     log.warning("%s acts from %g to %g of the run, where none of the %d steps lies: no effect", name, start, end, steps)
 
 
-def check_control(control: ControlImage, network: Steerer) -> None:
+def check_control(control: ControlImage, network: Steerer | ImagePrompt) -> None:
     """Raises UserError for numbers out of range, or a hint that the network cannot look at."""
     if not 0 <= control.weight <= 2:
         raise UserError(f"a control weight of {control.weight:g}", way_out="Choose 0 to 2")
@@ -127,6 +167,8 @@ def check_control(control: ControlImage, network: Steerer) -> None:
     if control.layers and len(control.layers) != network.layers:
         what = f"{len(control.layers)} factors of layers, {network.name} has {network.layers} layers"
         raise UserError(what, way_out="Give one for each, the shallowest first, or none")
+    if isinstance(network, ImagePrompt):
+        return
     if control.hint.channels < network.channels:
         raise UserError(
             f"{network.name} looks at {network.channels} channels, the hint has {control.hint.channels}",
@@ -134,9 +176,9 @@ def check_control(control: ControlImage, network: Steerer) -> None:
         )
 
 
-def _hint(control: ControlImage, network: Steerer, size: Size, canvas: Size) -> Tensor:
+def _hint(control: ControlImage, channels: int, size: Size, canvas: Size) -> Tensor:
     """What the network is shown, continued to whole latent cells; float32, 1 x channels x H x W."""
-    values = control.hint.fitted(size, control.fit).values()[..., : network.channels]
+    values = control.hint.fitted(size, control.fit).values()[..., :channels]
     below, right = canvas.height - size.height, canvas.width - size.width
     whole = np.pad(values, ((0, below), (0, right), (0, 0)), mode="symmetric")
     return torch.from_numpy(whole).permute(2, 0, 1).unsqueeze(0).contiguous()

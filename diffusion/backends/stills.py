@@ -20,8 +20,8 @@ from diffusion.upscalers import enlarger
 if TYPE_CHECKING:
     import torch
 
+    from diffusion.models.controlnet import Network
     from diffusion.models.loaded import LoadedModel
-    from diffusion.models.steerer import Steerer
     from diffusion.pictures import FloatPicture, Studio
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class Stills:
         """An upscaler of pictures, for second passes."""
         return enlarger(name, self._pool)
 
-    def _control(self, name: str, model: "LoadedModel", low_memory: bool) -> "Steerer":
+    def _control(self, name: str, model: "LoadedModel", low_memory: bool) -> "Network":
         """A control network for a model."""
         from diffusion.models.controlnet import load_control
 

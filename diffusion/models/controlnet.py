@@ -16,6 +16,7 @@ from diffusion.models.adapter import is_adapter, made_adapter, original_settings
 from diffusion.models.control_files import control_identity, control_path
 from diffusion.models.control_lora import hint_widths, is_control_lora, whole
 from diffusion.models.files import weights_files
+from diffusion.models.image_prompt import ImagePrompt, is_image_prompt, made_image_prompt
 from diffusion.models.loaded import LoadedModel
 from diffusion.models.networks import Settings, Tensors, emptied, filled
 from diffusion.models.settings import read_settings
@@ -25,14 +26,13 @@ from diffusion.models.weights_file import WeightsFile, open_weights
 log = logging.getLogger(__name__)
 KIND = "control network"
 OTHER_FILES = (  # (part of a tensor's name, what the file is)
-    ("image_proj", "an IP-Adapter"),
-    ("ip_adapter", "an IP-Adapter"),
     ("lora_up", "a LoRA"),
     ("model.diffusion_model.", "a checkpoint"),
 )
 SHAPE = ("in_channels", "block_out_channels", "cross_attention_dim", "layers_per_block", "addition_embed_type")
 
 
+Network = Steerer | ImagePrompt
 SOFT = 0.825  # from each layer to the one before, where the prompt counts more
 
 
@@ -73,8 +73,8 @@ class ControlNetwork:
         return Added(residuals[:-1], residuals[-1])
 
 
-def load_control(name: str, model: LoadedModel, pool: ModelPool, *, low_memory: bool = False) -> Steerer:
-    """The ControlNet, ControlLoRA or T2I-Adapter, loaded the first time it is asked for.
+def load_control(name: str, model: LoadedModel, pool: ModelPool, *, low_memory: bool = False) -> Network:
+    """The ControlNet, ControlLoRA, T2I-Adapter or IP-Adapter, loaded the first time it is asked for.
 
     Args:
         name: a diffusers folder, a .safetensors or .pth file, a name in the models folders, or a hub id.
@@ -90,9 +90,11 @@ def load_control(name: str, model: LoadedModel, pool: ModelPool, *, low_memory: 
     return pool.get(KIND, str(path), options, lambda: _loaded(name, path, model, stays=low_memory))
 
 
-def _loaded(name: str, path: Path, model: LoadedModel, *, stays: bool) -> Steerer:
+def _loaded(name: str, path: Path, model: LoadedModel, *, stays: bool) -> Network:
     """The network from its files, on the model's device unless it stays in the main memory."""
     try:
+        if path.is_file() and is_image_prompt((file := open_weights(path)).shapes):
+            return _prompting(name, made_image_prompt(name, control_identity(path), file, model), model, stays=stays)
         settings, tensors = _folder(path) if path.is_dir() else _single(path, model)
         make = made_adapter if settings.get("_class_name") == ADAPTER else _made_controlnet
         found = make(name, control_identity(path), settings, tensors, model)
@@ -102,6 +104,15 @@ def _loaded(name: str, path: Path, model: LoadedModel, *, stays: bool) -> Steere
         log.warning("%s: low memory has no effect where everything is in the main memory anyway", name)
     if not stays:
         found.network.to(model.device)
+    return found
+
+
+def _prompting(name: str, found: ImagePrompt, model: LoadedModel, *, stays: bool) -> ImagePrompt:
+    """An image prompt on the model's device; it is small beside its CLIP, which looks once a picture."""
+    if stays:
+        log.warning("%s: low memory has no effect on an IP-Adapter", name)
+    for part in (found.encoder, found.projection):
+        part.to(model.device)
     return found
 
 
@@ -139,7 +150,7 @@ def _single(path: Path, model: LoadedModel) -> tuple[Settings, Tensors]:
     if is_adapter(file.shapes):
         return _adapter(file)
     if not any("input_hint_block" in key or "controlnet_cond_embedding" in key for key in file.shapes):
-        raise WeightsError(f"holds {_other(file.shapes)}", way_out="Give a ControlNet or a T2I-Adapter")
+        raise WeightsError(f"holds {_other(file.shapes)}", way_out="Give a ControlNet, a T2I-Adapter or an IP-Adapter")
     known = inspect.signature(ControlNetModel.__init__).parameters
     settings = {key: value for key, value in model.unet.config.items() if key in known}
     if is_control_lora(file):
@@ -186,7 +197,9 @@ def _hint_settings(tensors: Tensors) -> dict[str, Any]:
 def _check_family(settings: Settings, model: LoadedModel) -> None:
     """Raises WeightsError for settings of a network whose results would not fit the model's UNet."""
     if settings.get("_class_name") != "ControlNetModel":
-        raise WeightsError(f"holds a {settings.get('_class_name')}", way_out="Give a ControlNet or a T2I-Adapter")
+        raise WeightsError(
+            f"holds a {settings.get('_class_name')}", way_out="Give a ControlNet, a T2I-Adapter or an IP-Adapter"
+        )
     for key in SHAPE:
         own, theirs = settings.get(key), model.unet.config.get(key)
         if key in settings and (list(own) if isinstance(own, tuple | list) else own) != (

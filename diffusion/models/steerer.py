@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
+from diffusion.models.image_prompt import Attended
+
 
 class Moment(NamedTuple):
     """Where a picture in the making stands; R rows of a UNet's batch."""
@@ -23,6 +25,7 @@ class Added:
     skips: list[Tensor] = field(default_factory=list)  # to the skip connections, shallowest first
     middle: Tensor | None = None
     inner: list[Tensor] = field(default_factory=list)  # at the end of each down block, shallowest first
+    attended: list[Attended] = field(default_factory=list)  # beside the words
 
     def for_unet(self) -> dict[str, Any]:
         """The arguments of a diffusers UNet."""
@@ -82,6 +85,7 @@ def summed(parts: list[Added]) -> Added:
         _layer_sums([part.skips for part in parts if part.skips]),
         torch.stack(middles).sum(0) if middles else None,
         _layer_sums([part.inner for part in parts if part.inner]),
+        [one for part in parts for one in part.attended],
     )
 
 

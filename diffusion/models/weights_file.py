@@ -17,6 +17,7 @@ from core.errors import WeightsError
 from diffusion.models.family import Shapes
 from diffusion.models.header import damaged, read_header
 
+GROUPS = ("image_proj", "ip_adapter")  # of tensors, in pickled IP-Adapters; safetensors names them with a point
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin"})
 
 
@@ -69,6 +70,9 @@ def _pickled(path: Path) -> WeightsFile:
     if not isinstance(tensors, Mapping):
         raise WeightsError(f"a pickled {type(tensors).__name__} instead of named tensors", where=str(path))
     found = {key: tensor for key, tensor in tensors.items() if isinstance(key, str) and isinstance(tensor, Tensor)}
+    for group in (group for group in GROUPS if isinstance(tensors.get(group), Mapping)):
+        inner = tensors[group].items()
+        found |= {f"{group}.{key}": tensor for key, tensor in inner if isinstance(tensor, Tensor)}
     shapes = {key: tuple(tensor.shape) for key, tensor in found.items()}
     return WeightsFile(path, shapes, {}, lambda keys: {key: found[key] for key in keys})
 

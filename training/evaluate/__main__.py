@@ -91,12 +91,7 @@ def judge_controls(
         if not network.is_dir():
             print(f"{network}: not there", flush=True)
             continue
-        for finding in findings():
-            print(finding, flush=True)
-            if sheets and finding.pictures:
-                sheets.mkdir(parents=True, exist_ok=True)
-                rows = [finding.pictures[k : k + 4] for k in range(0, len(finding.pictures), 4)]
-                write_sheet(sheets / f"{network.name}.png", sheet(rows, [" | ".join(finding.titles[:4])] * len(rows)))
+        _print(findings(), sheets and sheets / network.name)
 
 
 if __name__ == "__main__":
