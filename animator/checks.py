@@ -24,6 +24,7 @@ from diffusion import backends
 from diffusion.models.files import AUTOMATIC, vae_path
 from diffusion.prompt.named import network_file, tags
 from diffusion.sampling.presets import PRESETS
+from interpolation.models import REGISTRY as INTERPOLATORS
 from motion import depth
 from schedules.audio import NAMES
 from schedules.prompts import NEGATIVE
@@ -60,11 +61,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
     yield from _export_faults(project)
     yield from pace_faults(project)
-    ring = Ring.of(project)
-    if ring is not None:
-        yield from ring.faults(project.cadence)
-        if project.loop and project.loop.grain and project.color.look == "deforum":
-            yield Fault("loop.grain", "color.look deforum draws its noise anew every frame", "Leave one of them out")
+    yield from _loop_faults(project)
     try:
         names = series_of(project, folder)
     except UserError as fault:
@@ -100,6 +97,24 @@ def default_name(stem: str) -> str:
     """A file's stem as a name: what a name cannot hold becomes `_`."""
     name = re.sub(r"[^\w \-.()]", "_", stem).strip(" .")[:LONGEST_NAME].rstrip(" .")
     return name if is_name(name) else f"_{name}"[:LONGEST_NAME]
+
+
+def _loop_faults(project: "Project") -> Iterator[Fault]:
+    """What keeps a loop from being made."""
+    ring, rules = Ring.of(project), project.loop
+    if ring is None or rules is None:
+        return
+    yield from ring.faults(project.cadence)
+    if rules.grain and project.color.look == "deforum":
+        yield Fault("loop.grain", "color.look deforum draws its noise anew every frame", "Leave one of them out")
+    if rules.model == "auto":
+        if rules.options:
+            yield Fault("loop.options", "auto takes none", "Name in loop.model who does")
+    elif rules.method not in ("gap", "pingpong"):
+        yield Fault("loop.model", f"{rules.method} makes no new frames", "Leave it out, or choose gap or pingpong")
+    else:
+        yield from entry_faults(INTERPOLATORS, "loop.model", rules.model)
+        yield from option_faults(INTERPOLATORS, "loop.options", rules.model, rules.options)
 
 
 def _file_faults(project: "Project", folder: Path) -> Iterator[Fault]:

@@ -1,17 +1,17 @@
 """Closing: which frames a project's loop takes, and what becomes of them so that the last one leads to the first."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from animator.steps import Frame
 from core.errors import Fault
-from core.image import Image
+from interpolation.bridge import REST
+from interpolation.loops import shortest_pingpong
 
 if TYPE_CHECKING:
     from animator.project import Project
@@ -20,10 +20,8 @@ LoopMethod = Literal["closed", "fade", "flow-fade", "gap", "pingpong"]
 SHARE = 8  # of the loop: what the end goes over in, if nothing is said
 WINDING = ("roll", "pitch", "yaw")  # camera angles that may add up to whole turns
 SHIFTING = ("x", "y", "z")  # camera moves that have to add up to nothing
+TURN = 2  # frames by which pingpong turns more softly, if nothing is said and the loop has room
 FAINT = 1e-4  # weight below which a draw is left out of the grain
-
-Reread = Callable[[int], Image]  # a rendered frame from disk
-Blend = Callable[[Image, Image, float], Image]  # two pictures as one: the first at 0, the second at 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,8 @@ class LoopRules:
 
     method: LoopMethod = "closed"  # closed: the last frames are steered to the first; or what `render.py loop` does
     over: Annotated[int, Field(ge=0, le=100_000)] = 0  # frames the end goes over in; 0: an eighth of the loop
+    model: str = "auto"  # gap and pingpong: who makes new frames: flow, blend, film ...; auto: flow if ends are near
+    options: Mapping[str, Any] = field(default_factory=dict)  # of that interpolator: weights, tile, ...
     beats: Annotated[float, Field(ge=0, le=100_000)] = 0  # with `bpm`: length in beats; gives `frames`
     bpm: Annotated[float, Field(ge=0, le=1000)] = 0  # beats per minute
     close_camera: bool = False  # take out of every frame what the camera would have moved by in the end
@@ -56,11 +56,14 @@ class Ring:
         rules = project.loop
         if rules is None:
             return None
-        over = rules.over
-        if not over and rules.method != "pingpong":
-            blocks = max(2, -(-project.frames // (SHARE * project.cadence)))
-            over = blocks * project.cadence
-        return cls(rules.method, project.frames, over)
+        return cls(rules.method, project.frames, rules.over or cls._usual_over(project, rules.method))
+
+    @staticmethod
+    def _usual_over(project: "Project", method: LoopMethod) -> int:
+        if method == "pingpong":
+            there = project.frames // 2 + 1
+            return next((turn for turn in range(TURN, 0, -1) if there - 2 * turn >= shortest_pingpong(turn)), 0)
+        return max(2, -(-project.frames // (SHARE * project.cadence))) * project.cadence
 
     @property
     def is_closed(self) -> bool:
@@ -70,7 +73,9 @@ class Ring:
     @property
     def run_in(self) -> int:
         """Rendered frames before the loop's first."""
-        return self.over if self.method in ("closed", "fade", "flow-fade") else 0
+        if self.method == "gap":
+            return min(REST, max(0, self.rendered - 2) // 4)
+        return 0 if self.method == "pingpong" else self.over
 
     @property
     def rendered(self) -> int:
@@ -79,7 +84,7 @@ class Ring:
             case "gap":
                 return self.frames - self.over
             case "pingpong":
-                return self.frames // 2 + 1
+                return self.frames // 2 + 1 - 2 * self.over
         return self.frames + self.over
 
     def phases(self) -> NDArray[np.int64]:
@@ -92,8 +97,8 @@ class Ring:
         if self.method == "pingpong":
             if frames % 2 or frames < 4:
                 yield Fault("frames", f"{frames} frames do not go there and back", "Give an even number, 4 or more")
-            if over:
-                yield Fault("loop.over", "pingpong goes over nothing", "Leave it out, or choose another loop.method")
+            elif self.rendered < shortest_pingpong(over):
+                yield Fault("loop.over", f"turns of {over} frames do not fit in {frames}", "Give more frames or less")
         elif over > frames // 2:
             yield Fault("loop.over", f"{over} is more than half of the {frames} frames", "Give more frames or less")
         elif self.method == "closed" and over < 2 * cadence:
@@ -171,46 +176,3 @@ def grain_weights(frames: int, length: float) -> NDArray[np.float64]:
     kernel = np.exp(-2 * np.sin(np.pi * distance / frames) ** 2 / width**2)
     spectrum = np.maximum(np.fft.rfft(kernel).real, 0)
     return np.fft.irfft(np.sqrt(spectrum), frames)
-
-
-def delivered(
-    frames: Iterable[Frame], ring: Ring | None, blend: Blend, reread: Reread
-) -> Iterator[tuple[Frame, Iterator[Frame]]]:
-    """Each rendered frame with the frames of the loop that it completes, numbered from 0; few are held at a time.
-
-    Args:
-        frames: as rendered, all of them, in order.
-        ring: None if there is no loop: every frame is delivered.
-        blend: how two pictures become one, for the methods that fade or bridge.
-        reread: a frame that was rendered, for the way back.
-    """
-    held: list[Image] = []  # the run-in, where the end fades into it; the first frame, for a bridge
-    for frame in frames:
-        if ring is None:
-            yield frame, iter((frame,))
-            continue
-        place = frame.index - ring.run_in
-        image = frame.image
-        if ring.method in ("fade", "flow-fade"):
-            if place < 0:
-                held.append(image)
-            faded = place - (ring.frames - ring.over)
-            if faded >= 0:
-                image = blend(image, held[faded], (faded + 1) / (ring.over + 1))
-        elif ring.method == "gap" and not held:
-            held.append(image)
-        outs = [Frame(place, image)] if place >= 0 else []
-        is_last = frame.index == ring.rendered - 1
-        yield frame, (_and_rest(outs, ring, held, blend, reread) if is_last else iter(outs))
-
-
-def _and_rest(outs: list[Frame], ring: Ring, held: list[Image], blend: Blend, reread: Reread) -> Iterator[Frame]:
-    """The last rendered frame's own, then what leads back from it."""
-    yield from outs
-    if ring.method == "gap":
-        for n in range(ring.over):
-            image = blend(outs[-1].image, held[0], (n + 1) / (ring.over + 1))
-            yield Frame(ring.rendered + n, image)
-    elif ring.method == "pingpong":
-        for place in range(ring.rendered, ring.frames):
-            yield Frame(place, reread(ring.frames - place))

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from animator.between import KeptBetween
 from animator.build import build_depth, build_mode
-from animator.closing import Blend, Ring, delivered
-from animator.feedback import faded
+from animator.closers import Closer, delivered
+from animator.closing import LoopRules, Ring
 from animator.finish import (
     Output,
     Sink,
@@ -31,7 +31,6 @@ from animator.loop import render_frames
 from animator.modes import Mode
 from animator.pace import Pace
 from animator.project import Project
-from animator.report import SIGHT
 from animator.serialize import EMBEDDED_KEY, relocated, to_json
 from animator.steps import Frame, Step, step_keys
 from animator.store import LOG, FrameStore, finished_steps
@@ -41,7 +40,6 @@ from core.devices import ModelPool
 from core.errors import UserError
 from core.image import Image, Size
 from core.seeds import SEED_RANGE
-from interpolation.loops import eased, morphing
 from interpolation.models import REGISTRY as INTERPOLATORS
 from interpolation.retime import Between
 from media.atomic import replacing
@@ -120,27 +118,20 @@ class RenderJob:
         pace = self.pace(between)
         for file in files:
             file.check(self.project.size, pace.rate)
+        rules = self.project.loop or LoopRules()
+        closer = Closer.named(rules.model, rules.options, self.project.fps, self.pool)
         with ExitStack() as stack:
             frames = stack.enter_context(closing(self.frames()))
             first = next(frames)  # makes the folder, once models and pictures are known to be there
             sinks = [stack.enter_context(sink) for sink in self._sinks(files, pace)]
             ring = None if self.span else Ring.of(self.project)
-            for frame, completed in delivered(chain([first], frames), ring, self._blend(), self._frame):
+            for frame, completed in delivered(chain([first], frames), ring, closer, self._frame):
                 for out in completed:
                     for sink in sinks:
                         sink(out)
                 yield frame
         if between is not None and self.span is None:
             between.forget_the_rest()
-
-    def _blend(self) -> Blend:
-        """How the end of a loop goes over into its beginning."""
-        if self.project.loop and self.project.loop.method == "fade":
-            return faded
-        morph = morphing(SIGHT.flow, SIGHT.warped)
-        if self.project.loop and self.project.loop.method == "flow-fade":
-            morph = eased(morph)
-        return lambda one, other, share: morph(one, other, (share,))[0]
 
     def _frame(self, index: int) -> Image:
         """A rendered frame from disk."""

@@ -11,17 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from animator.report import SIGHT, Report, measured
+from animator.closers import Closer, strides
+from animator.report import Report, measured
+from core.devices import ModelPool
 from core.image import Image, Size
-from interpolation.loops import Part, bridged, dissolved, eased, faded, found, morphing, pingpong
+from interpolation.loops import Part
+from interpolation.search import found
 from media.stills import write_png
 from training.painter.briefs import Brief
 from training.painter.compose import scene
 from training.painter.theatre import Shot, view
 
-SIZE, FPS, FRAMES, OVER = Size(192, 192), Fraction(24), 72, 18
+SIZE, FPS, FRAMES = Size(192, 192), Fraction(24), 72
 SEAM, TURN, HELD = 1.25, 1.5, 0.5  # budgets of the seam ratio, the velocity seam and the smallest step
-MORPH = morphing(SIGHT.flow, SIGHT.warped)
 SHOWN = 8  # frames of each loop on the contact sheet
 
 
@@ -52,21 +54,24 @@ def swaying(subject: str, layout: int) -> Held:
     """A painted scene that stands still under a camera that goes round every 44.6 frames."""
     painted = scene(Brief(subject, layout))
     turns = [2 * np.pi * n / 44.6 for n in range(FRAMES)]
-    return Held([view(painted, SIZE, Shot(0.05 * np.sin(a), 0.03 * np.cos(a), 0.0, 1.0)).image for a in turns])
+    return Held([view(painted, SIZE, Shot(0.05 * np.sin(a), 0.05 * np.cos(a), 0.0, 1.0)).image for a in turns])
+
+
+CLOSER = Closer.named("auto", {}, FPS, ModelPool())
 
 
 def searched(part: Part) -> Iterator[Image]:
     """The stretch that meets itself best."""
     loop = found(part.frames(0, part.count), 24, 60)
-    return Part(part.clip, loop.start, loop.length).frames(0, loop.length)
+    return CLOSER.cut(part, loop, strides(part), None).images
 
 
 METHODS: dict[str, Callable[[Part], Iterator[Image]]] = {
     "as it is": lambda part: part.frames(0, part.count),
-    "fade": lambda part: faded(part, OVER, dissolved),
-    "flow-fade": lambda part: faded(part, OVER, eased(MORPH)),
-    "gap": lambda part: bridged(part, OVER, MORPH),
-    "pingpong": pingpong,
+    "fade": lambda part: CLOSER.fade(part, strides(part), None, moves=False).images,
+    "flow-fade": lambda part: CLOSER.fade(part, strides(part), None, moves=True).images,
+    "gap": lambda part: CLOSER.gap(part, strides(part), None).images,
+    "pingpong": lambda part: CLOSER.pingpong(part, strides(part), None).images,
     "find": searched,
 }
 

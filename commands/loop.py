@@ -8,21 +8,24 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from commands.clips import opened
 from commands.metrics import Clip, Rate
-from commands.terminal import AsJson, say
+from commands.terminal import AsJson, say, warn
 from core.errors import MediaError, UserError
 
 if TYPE_CHECKING:
+    from animator.closers import Closed, Closer
+    from animator.report import Report
     from core.image import Image
-    from interpolation.loops import Loop, Part
-    from interpolation.models import Interpolator
+    from interpolation.search import Loop
     from media.behind import Write
     from media.exporters import Exporter
+    from media.sound import Soundtrack
 
 Method = Literal["fade", "flow-fade", "gap", "pingpong", "find"]
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write, as in loop.mp4.")]
@@ -33,38 +36,63 @@ How = Annotated[
         "end and beginning; pingpong: there and back; find: the stretch that meets itself best."
     ),
 ]
-Over = Annotated[str, typer.Option(help="Frames of the fade or gap, or seconds as in 0.5s; an eighth of the clip.")]
+Over = Annotated[
+    str, typer.Option(help="Frames of the fade, gap or turns, or seconds as in 0.5s; what keeps its pace if left out.")
+]
 Span = Annotated[str, typer.Option("--find", metavar="4s..8s", help="Look for a loop this long; frames or seconds.")]
+Model = Annotated[
+    str, typer.Option(help="Who makes new frames: auto, flow, blend, film ...; `list interpolators` names them.")
+]
+Weights = Annotated[str, typer.Option(help="Of film and the like: a file, or a name in the models folders.")]
 
-Model = Annotated[str, typer.Option(help="Who makes the new frames of a gap: flow, blend, film ...; flow if left out.")]
-
+LONGEST_SOUND = 1200  # seconds that are made to go round
+BY_NATURE = (
+    "  motion that turns round stands still for a moment: steps near the turns are small by nature; with --over 0 it "
+    "turns at once, and its velocity seam is large by nature"
+)
 _LENGTH = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(s?)")
 
 
 def command(
-    clip: Clip, out: Out, method: How = "flow-fade", over: Over = "", find: Span = "", model: Model = "",
-    as_json: AsJson = False, fps: Rate = "24",
+    clip: Clip, out: Out, method: How = "flow-fade", over: Over = "", find: Span = "", model: Model = "auto",
+    weights: Weights = "", as_json: AsJson = False, fps: Rate = "24",
 ) -> None:  # fmt: skip
     """Make a clip loop: its end goes over into its beginning. Says how well it closes."""
+    from animator.closers import Closer
     from animator.report import meter, report_of
+    from core.devices import ModelPool
 
+    if model != "auto" and method not in ("gap", "pingpong"):
+        raise UserError(f"{method} makes no new frames", where="--model", way_out="Leave it out, or choose gap")
     source = Film.of(clip, fps)
     if out.resolve() == clip.resolve():
         raise UserError("would be written over while it is read", where=str(out), way_out="Give another name")
     exporter = exporter_for(out)
-    part, loop = source.whole(), None
-    if find or method == "find":
-        part, loop = _searched(source, find)
-        method = "find" if method == "flow-fade" and not over else method
+    loop = _searched(source, find) if find or method == "find" else None
+    if loop and method == "flow-fade" and not over:
+        method = "find"
+    closer = Closer.named(model, {"weights": weights} if weights else {}, source.fps, ModelPool())
+    made = _closed(source, method, _overlap(over, method, source.fps), loop, closer)
     eye = meter(source.fps)
-    with exporting(exporter, out, source) as write:
-        for image in closed(part, method, _overlap(over, method, part.count, source.fps), model):
-            write(image)
-            eye.see(image)
-    report = report_of(eye, source.fps)
+    with TemporaryDirectory() as folder:
+        track = sound_track(source, made, Path(folder)) if exporter.keeps_sound else None
+        with exporting(exporter, out, source, track) as write:
+            for image in made.images:
+                write(image)
+                eye.see(image)
+    _tell(out, method, made, loop, report_of(eye, source.fps), has_sound=track is not None, as_json=as_json)
+
+
+def _tell(
+    out: Path, method: Method, made: "Closed", loop: "Loop | None", report: "Report", *, has_sound: bool, as_json: bool
+) -> None:
+    """What was made and how well it closes."""
+    from interpolation.seam import HELD
+
     if as_json:
         at = {"start": loop.start, "length": loop.length, "distance": loop.distance} if loop else None
-        say(json.dumps({"file": str(out), "method": method, "found": at, **report.to_json()}, indent=1))
+        facts = {"file": str(out), "method": method, "how": made.told, "found": at, "sound": has_sound}
+        say(json.dumps({**facts, **report.to_json()}, indent=1))
         return
     if loop:
         end = loop.start + loop.length - 1
@@ -74,7 +102,11 @@ def command(
         for score in report.scores
         if score.verdict and score.value is not None and score.name != "motion"
     )
-    say(f"{out}: {report.series.frames} frames, {method}, as a loop: {report.loops} ({figures})")
+    say(f"{out}: {report.series.frames} frames, {method} {made.told}, as a loop: {report.loops} ({figures})")
+    if method == "pingpong" and report.loops != "pass":
+        say(BY_NATURE)
+    elif made.least < HELD:
+        say(f"  the clip itself has steps of {made.least:.2f} of its median; closing it does not change them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +117,7 @@ class Film:
     rate: str  # of pictures
     fps: Fraction
     count: int
+    has_sound: bool
 
     @classmethod
     def of(cls, path: Path, rate: str) -> "Film":
@@ -94,7 +127,7 @@ class Film:
             UserError: if it cannot be read.
         """
         with opened(path, rate) as video:
-            return cls(path, rate, video.info.fps, sum(1 for _ in video))
+            return cls(path, rate, video.info.fps, sum(1 for _ in video), video.info.sound is not None)
 
     def frames(self, start: int, stop: int) -> "Iterator[Image]":
         """Frames start .. stop - 1."""
@@ -102,44 +135,54 @@ class Film:
             for _, image in islice(video, start, stop):
                 yield image
 
-    def whole(self) -> "Part":
-        """All of it."""
-        from interpolation.loops import Part
 
-        return Part(self, 0, self.count)
-
-
-def closed(part: "Part", method: Method, over: int, model: str = "") -> "Iterator[Image]":
-    """The frames of the loop.
+def _closed(source: Film, method: Method, over: int | None, loop: "Loop | None", closer: "Closer") -> "Closed":
+    """The clip, or the stretch that was found in it, closed by a method.
 
     Raises:
-        MediaError: if the clip is too short.
+        MediaError: if it is too short.
     """
-    from animator.report import SIGHT
-    from interpolation.loops import bridged, dissolved, eased, faded, morphing, pingpong
+    from animator.closers import strides
+    from interpolation.loops import Part
 
-    if model and method != "gap":
-        raise UserError(f"{method} makes no new frames", where="--model", way_out="Leave it out, or choose gap")
-    morph = morphing(SIGHT.flow, SIGHT.warped)
+    part = Part(source, loop.start, loop.length) if loop else Part(source, 0, source.count)
     match method:
-        case "fade":
-            return faded(part, over, dissolved)
-        case "flow-fade":
-            return faded(part, over, eased(morph))
+        case "fade" | "flow-fade":
+            return closer.fade(part, strides(part), over, moves=method == "flow-fade")
         case "gap":
-            return bridged(part, over, _interpolator(model or "flow").between)
+            return closer.gap(part, strides(part), over)
         case "pingpong":
-            return pingpong(part)
+            return closer.pingpong(part, strides(part), over)
         case "find":
-            return part.frames(0, part.count)
+            assert loop is not None
+            return closer.cut(source, loop, strides(source), over)
 
 
-def _interpolator(name: str) -> "Interpolator":
-    from core.devices import ModelPool
-    from interpolation import models
+def sound_track(source: Film, made: "Closed", folder: Path) -> "Soundtrack | None":
+    """The sound of the clip, made to go round with the pictures; None if it has none.
 
-    interpolator: Interpolator = models.REGISTRY.build(name, pool=ModelPool())
-    return interpolator
+    Raises:
+        MediaError: if it is damaged.
+    """
+    import numpy as np
+
+    from media.sound import RATE, STEREO, Soundtrack, sound_blocks, write_samples
+    from media.soundring import Recording
+
+    if not source.has_sound:
+        return None
+    if source.count > LONGEST_SOUND * source.fps:
+        warn(f"sound is left out: more than {LONGEST_SOUND // 60} minutes are not made to go round")
+        return None
+    length, blocks = round(source.count * RATE / source.fps), []
+    for block in sound_blocks(source.path, RATE, channels=STEREO):
+        blocks.append(block)
+        if sum(map(len, blocks)) >= length:
+            break
+    heard = np.concatenate([*blocks, np.zeros((length, STEREO), np.float32)])[:length]
+    path = folder / "sound.wav"
+    write_samples(path, made.sound(Recording(heard)))
+    return Soundtrack(path)
 
 
 def length_of(text: str, fps: Fraction, where: str) -> int:
@@ -155,15 +198,16 @@ def length_of(text: str, fps: Fraction, where: str) -> int:
     return frames
 
 
-def _overlap(text: str, method: Method, count: int, fps: Fraction) -> int:
-    if text and method in ("pingpong", "find"):
-        raise UserError(f"{method} fades nothing over", where="--over", way_out="Leave it out, or choose a fade or gap")
-    return length_of(text, fps, "--over") if text else max(1, count // 8)
+def _overlap(text: str, method: Method, fps: Fraction) -> int | None:
+    """Frames, or None for what suits the clip; a pingpong may turn in none, a stretch be cut."""
+    if not text:
+        return None
+    return 0 if method in ("pingpong", "find") and text.strip() == "0" else length_of(text, fps, "--over")
 
 
-def _searched(source: Film, text: str) -> "tuple[Part, Loop]":
+def _searched(source: Film, text: str) -> "Loop":
     """The stretch that meets itself best, by default anything from a second to the whole clip."""
-    from interpolation.loops import NEIGHBOURS, Part, found
+    from interpolation.search import found
 
     low, dots, high = text.partition("..")
     shortest = length_of(low, source.fps, "--find") if text else max(2, round(source.fps))
@@ -171,12 +215,10 @@ def _searched(source: Film, text: str) -> "tuple[Part, Loop]":
     if longest < max(2, shortest):
         raise UserError(f"{text!r} is no span", where="--find", way_out="Write the shorter length first, as in 4s..8s")
     try:
-        loop = found(source.frames(0, source.count), shortest, longest)
+        return found(source.frames(0, source.count), shortest, longest)
     except MediaError as fault:
         fault.where = fault.where or str(source.path)
         raise
-    assert loop.start + loop.length + len(NEIGHBOURS) // 2 <= source.count
-    return Part(source, loop.start, loop.length), loop
 
 
 def exporter_for(out: Path) -> "Exporter":
@@ -190,12 +232,12 @@ def exporter_for(out: Path) -> "Exporter":
 
 
 @contextmanager
-def exporting(exporter: "Exporter", out: Path, source: Film) -> "Iterator[Write]":
+def exporting(exporter: "Exporter", out: Path, source: Film, track: "Soundtrack | None") -> "Iterator[Write]":
     """The file being written, at the size of the source's first frame."""
     from core.image import Size
 
     first = next(iter(source.frames(0, 1)))
     size = Size.of(first)
     exporter.check(size, source.fps)
-    with exporter.open(out, size, source.fps, {"Software": "Driftloop"}) as write:
+    with exporter.open(out, size, source.fps, {"Software": "Driftloop"}, track) as write:
         yield write

@@ -3,24 +3,26 @@
 All of them stream: a few frames are held, whatever the clip's length.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError
-from core.image import FlowField, Image, resized
-from core.image import Size as PictureSize
+from core.image import FlowField, Image
+from interpolation.bridge import REST, Between, Bridge
+from interpolation.meter import Sight
+from interpolation.stride import weight
 
 HELD_BYTES = 128 << 20  # of pictures held while a clip is played backward
-LOOK = PictureSize(48, 48)  # at which frames are compared in search of a loop
-LONGEST_SEARCH = 20_000  # frames of a clip that is searched
-NEIGHBOURS = np.array([1, 4, 6, 4, 1]) / 16  # weights of the frames around both ends: motion has to meet, too
-
-Between = Callable[[Image, Image, Sequence[float]], Sequence[Image]]  # frames at ascending times in 0..1
+PER_TURN = 1 / (1 - 2 / np.pi)  # frames in which motion comes to rest, for each frame that this takes longer
+JERK = 0.15  # pixels; a motion may change by so much more from frame to frame than it did before
+MEASURED = 256  # pixels of the longer side at which that is so
+SOFT = 1 / 48  # of the longer side: over so much the motion of a morph is evened out
+DOUBT = 0.05  # weight of no motion where none is believed
 
 
 class Clip(Protocol):
@@ -49,20 +51,65 @@ class Part:
         return self.clip.frames(self.first + start, self.first + min(stop, self.count))
 
 
-def pingpong(clip: Clip) -> Iterator[Image]:
-    """There and back, neither end twice: 2 n - 2 frames.
+def pingpong(clip: Clip, turn: int, between: Between) -> Iterator[Image]:
+    """There and back, neither end twice: 2 n - 2 + 4 `turn` frames.
+
+    Motion comes to rest before each end and takes up again the other way. That takes `turn` frames longer, before
+    the end and after it; all frames that are not near an end are the clip's own.
+
+    Args:
+        clip: of more than 3.5 `turn` frames.
+        turn: 0 or more; with 0, motion turns at once.
+        between: makes the frames that lie between two of the clip's.
 
     Raises:
-        MediaError: for fewer than three frames.
+        MediaError: for a clip that is too short.
     """
-    _refuse_short(clip.count, 3, "there and back")
+    _refuse_short(clip.count, shortest_pingpong(turn), "there and back")
+    there = clip.count - 1 + 2 * turn
     held = 0
-    for image in clip.frames(0, clip.count):
+    places = turned_places(clip.count, turn)
+    for image in _through(clip, places, between):
         held = image.nbytes
         yield image
     chunk = max(1, HELD_BYTES // held)
-    for stop in range(clip.count - 1, 1, -chunk):
-        yield from reversed(list(clip.frames(max(1, stop - chunk), stop)))
+    for stop in range(there, 1, -chunk):
+        yield from reversed(list(_through(clip, places[max(1, stop - chunk) : stop], between)))
+
+
+def shortest_pingpong(turn: int) -> int:
+    """How many frames a clip has at least that turns so slowly."""
+    return max(3, int(np.ceil(2 * turn * PER_TURN)) - 2 * turn + 1)
+
+
+def turned_places(count: int, turn: int) -> NDArray[np.float64]:
+    """The place in a clip of `count` frames at each frame of the way there: from 0, over whole numbers, to count - 1.
+
+    Near both ends speed is a sine of time, so that it neither begins nor ends to fall with a jerk.
+    """
+    times = np.arange(count + 2 * turn, dtype=np.float64)
+    if not turn:
+        return times
+    rest = turn * PER_TURN
+
+    def start(times: NDArray[np.float64]) -> NDArray[np.float64]:
+        slow = (1 - np.cos(np.pi * times / (2 * rest))) * (2 * rest / np.pi)
+        return np.where(times < rest, slow, times - turn)
+
+    half = times.size // 2
+    return np.concatenate([start(times[:half]), count - 1 - start(times[-1] - times[half:])])
+
+
+def easy_turn(speed: float, count: int) -> int:
+    """The shortest turn of `pingpong` that changes motion without a jerk.
+
+    Args:
+        speed: of the clip, see `Stride.speed`.
+        count: frames of the clip.
+    """
+    rest = np.pi / 2 * np.sqrt(speed * MEASURED / JERK)
+    turn = max(1, int(np.ceil(rest / PER_TURN)))
+    return next((fits for fits in range(turn, 0, -1) if shortest_pingpong(fits) <= count), 0)
 
 
 def faded(clip: Clip, over: int, between: Between) -> Iterator[Image]:
@@ -80,24 +127,34 @@ def faded(clip: Clip, over: int, between: Between) -> Iterator[Image]:
     kept = clip.count - over
     ends = zip(clip.frames(kept, clip.count), clip.frames(0, over), strict=True)
     for n, (late, early) in enumerate(ends):
-        yield between(late, early, ((n + 1) / (over + 1),))[0]
+        yield between(late, early, (weight(n, over),))[0]
     yield from clip.frames(over, kept)
 
 
-def bridged(clip: Clip, over: int, between: Between) -> Iterator[Image]:
-    """The clip, then `over` new frames that lead from its last frame to its first.
+def bridge(clip: Clip, between: Between, usual: float) -> Bridge:
+    """The bridge of a clip, which takes up a few frames at either end.
+
+    Args:
+        clip: two frames or more.
+        between: who makes the new frames.
+        usual: the clip's usual step, see `Stride.step`.
 
     Raises:
         MediaError: for fewer than two frames.
     """
     _refuse_short(clip.count, 2, "a bridge")
-    first: Image | None = None
-    for image in clip.frames(0, clip.count):
-        first, last = image if first is None else first, image
-        yield image
-    assert first is not None
-    for n in range(over):
-        yield between(last, first, ((n + 1) / (over + 1),))[0]
+    rest = min(REST, (clip.count - 2) // 4)
+    late = tuple(clip.frames(clip.count - 1 - rest, clip.count))
+    return Bridge(late, tuple(clip.frames(0, rest + 1)), between, usual)
+
+
+def bridged(clip: Clip, over: int, bridge: Bridge) -> Iterator[Image]:
+    """The clip and `over` new frames that lead from its end to its beginning: n + `over` frames.
+
+    The loop begins with the first frame that the bridge has not taken up, the clip's frame `bridge.rest`.
+    """
+    yield from clip.frames(bridge.rest, clip.count - bridge.rest)
+    yield from bridge.frames(over + 2 * bridge.rest)
 
 
 def dissolved(one: Image, other: Image, times: Sequence[float]) -> list[Image]:
@@ -105,85 +162,65 @@ def dissolved(one: Image, other: Image, times: Sequence[float]) -> list[Image]:
     return [np.asarray(cv2.addWeighted(one, 1 - time, other, time, 0), np.uint8) for time in times]
 
 
-def morphing(flow: Callable[[Image, Image], FlowField], warped: Callable[[Image, FlowField], Image]) -> Between:
-    """A cross-fade of pictures that are moved toward each other meanwhile; good for small motion.
+def morphing(sight: Sight, reach: float) -> Between:
+    """A cross-fade of pictures that are moved toward each other meanwhile, as far as they show the same.
+
+    What lies further apart than `reach`, or is not found again, is faded in place: to hurry it over would show.
 
     Args:
-        flow: (source, target) to a field with target(p) = source(p + flow(p)), pixels.
-        warped: the source moved by such a field.
+        sight: how motion is seen.
+        reach: share of the longer side.
     """
 
     def between(one: Image, other: Image, times: Sequence[float]) -> list[Image]:
-        there, back = flow(one, other), flow(other, one)
+        flows = sight.flow(one, other), sight.flow(other, one)
+        there, back = _near(sight, *flows, reach), _near(sight, *flows[::-1], reach)
         return [
-            dissolved(warped(one, there * np.float32(time)), warped(other, back * np.float32(1 - time)), (time,))[0]
+            dissolved(
+                sight.warped(one, there * np.float32(time)), sight.warped(other, back * np.float32(1 - time)), (time,)
+            )[0]
             for time in times
         ]
 
     return between
 
 
-def eased(between: Between) -> Between:
-    """The same on a way that begins and ends slowly, so that motion has no corner where a fade begins."""
-    return lambda one, other, times: between(one, other, [time * time * (3 - 2 * time) for time in times])
-
-
-class Loop(NamedTuple):
-    """Where a clip meets itself."""
-
-    start: int  # the loop's first frame
-    length: int  # frames; frame start + length looks like the first one
-    distance: float  # root mean square difference of what meets, levels
-    usual: float  # the same between successive frames of the clip
-
-
-def found(images: Iterator[Image], shortest: int, longest: int) -> Loop:
-    """The stretch of a clip that comes back best to where it began, in position and motion.
-
-    Source: Schödl et al., Video Textures, SIGGRAPH 2000: frames are alike when their neighbours are, too.
+def morph_reach(speed: float, over: int) -> float:
+    """How far a fade over so many frames may move what it fades, so that this is no faster than the clip itself.
 
     Args:
-        images: the whole clip; each is looked at once, small and gray.
-        shortest: frames of the loop, 2 or more.
-        longest: frames of the loop, at least `shortest`.
-
-    Raises:
-        MediaError: if the clip is shorter than the loop, or too long to be searched.
+        speed: of the clip, see `Stride.speed`.
+        over: frames.
     """
-    looks = _looks(images)
-    count, reach = len(looks), len(NEIGHBOURS) // 2
-    if count < shortest + 2 * reach:
-        raise MediaError(
-            f"a loop of {shortest} frames cannot be found in {count}",
-            way_out=f"Ask for at most {max(0, count - 2 * reach)}",
-        )
-    best = Loop(0, shortest, np.inf, float(np.sqrt(_apart(looks, 1).mean())))
-    for length in range(shortest, min(longest, count - 2 * reach) + 1):
-        alike = np.convolve(_apart(looks, length), NEIGHBOURS, "valid")
-        start = int(np.argmin(alike))
-        distance = float(np.sqrt(alike[start]))
-        if distance < best.distance:
-            best = Loop(start + reach, length, distance, best.usual)
-    return best
+    return speed * (over + 1) * 2 / np.pi
 
 
-def _looks(images: Iterator[Image]) -> NDArray[np.uint8]:
-    """Small gray pictures, frames x pixels."""
-    looks: list[NDArray[np.uint8]] = []
-    for image in images:
-        if len(looks) == LONGEST_SEARCH:
-            raise MediaError(f"more than {LONGEST_SEARCH} frames are too many to search", way_out="Cut the clip first")
-        looks.append(np.asarray(cv2.cvtColor(resized(image, LOOK, "area"), cv2.COLOR_RGB2GRAY), np.uint8).ravel())
-    return np.array(looks)
+def _near(sight: Sight, flow: FlowField, back: FlowField, reach: float) -> FlowField:
+    """A flow as far as it agrees with the way back and is short, evened out; 0 elsewhere."""
+    side = max(flow.shape)
+    trust, soft = sight.agreement(flow, back), max(1.0, SOFT * side)
+    sums = cv2.GaussianBlur(flow * trust[..., None], (0, 0), soft)
+    even = sums / (cv2.GaussianBlur(trust, (0, 0), soft) + DOUBT)[..., None]
+    length = np.linalg.norm(even, axis=-1, keepdims=True)
+    return np.asarray(even / (1 + (length / max(reach * side, 1e-6)) ** 4), np.float32)
 
 
-def _apart(looks: NDArray[np.uint8], length: int) -> NDArray[np.float64]:
-    """Mean squared difference of each frame and the one `length` later."""
-    apart = np.empty(len(looks) - length)
-    for n in range(0, apart.size, 256):
-        some = looks[n : n + 256][: apart.size - n].astype(np.float32)
-        apart[n : n + 256] = np.square(some - looks[n + length : n + length + len(some)]).mean(1)
-    return apart
+def _through(clip: Clip, places: NDArray[np.float64], between: Between) -> Iterator[Image]:
+    """The pictures at ascending places of a clip; only where none lies there, one is made."""
+    start = int(places[0])
+    images = clip.frames(start, int(np.ceil(places[-1])) + 1)
+    index, here = start, next(images)
+    there: Image | None = None
+    for place in places:
+        while index < int(place + 1e-9):
+            here = next(images) if there is None else there
+            there, index = None, index + 1
+        part = float(place) - index
+        if part < 1e-9:
+            yield here
+            continue
+        there = next(images) if there is None else there
+        yield between(here, there, (part,))[0]
 
 
 def _refuse_short(count: int, least: int, what: str) -> None:

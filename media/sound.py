@@ -1,7 +1,7 @@
 """Sound: what a file holds of it, its samples, and the sound track that goes with a clip."""
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, count, islice
@@ -210,10 +210,19 @@ def _samples(frame: Any, channels: int) -> Samples:
 
 def write_wav(path: Path, track: Soundtrack, length: int) -> None:
     """Writes the first `length` samples of a sound track, 16 bits, RATE a second."""
+    blocks = islice(portions(track, Fraction(1)), -(-length // RATE))
+    _write_wav(path, (block[: length - n * RATE] for n, block in enumerate(blocks)))
+
+
+def write_samples(path: Path, samples: Samples) -> None:
+    """Writes samples, N x 2, RATE a second, 16 bits."""
+    _write_wav(path, [samples])
+
+
+def _write_wav(path: Path, blocks: Iterable[Samples]) -> None:
     with wave.open(str(path), "wb") as file:
         file.setnchannels(STEREO)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        for block in islice(portions(track, Fraction(1)), -(-length // RATE)):
-            samples = block[: length - file.tell()]
+        for samples in blocks:
             file.writeframes(np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())

@@ -1,0 +1,213 @@
+"""Closers: what each method makes of a clip so that it goes round, and of the rendered frames of a project's loop."""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from animator.closing import Ring
+from animator.report import SIGHT
+from animator.steps import Frame
+from core.devices import ModelPool
+from core.errors import UserError
+from core.image import Image
+from interpolation import models
+from interpolation.bridge import Between, Bridge
+from interpolation.loops import (
+    Clip,
+    Part,
+    bridge,
+    bridged,
+    dissolved,
+    easy_turn,
+    faded,
+    morph_reach,
+    morphing,
+    pingpong,
+)
+from interpolation.models import Interpolator
+from interpolation.search import FADE, Loop
+from interpolation.stride import LEAST, Stride, weight
+from media.sound import RATE, Samples
+from media.soundring import Recording, bridged_round, cut_round, there_and_back
+
+AUTO = ("flow", "blend")  # who makes new frames if nobody is named: the first where ends are near, the last elsewhere
+NEAR = 4  # ends are near if a bridge at the clip's own pace takes at most this part of the clip
+MET = 0.1  # of the usual step: ends of a found stretch that are nearer are cut, not faded
+
+Reread = Callable[[int], Image]  # a rendered frame from disk
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A clip that goes round."""
+
+    count: int  # frames
+    images: Iterator[Image]
+    told: str  # how it was done, for people
+    least: float  # the clip's own smallest step, see `Stride.least`
+    sound: Callable[[Recording], Samples]  # the clip's sound, which goes round with it
+
+
+@dataclass(frozen=True, slots=True)
+class Closer:
+    """Makes clips go round.
+
+    Args of the methods: part: of a longer clip, or all of it; stride: of that part; over: as for `render.py loop`, None
+    for what keeps the clip's stride.
+    """
+
+    makers: Sequence[Interpolator]  # of new frames: the first where ends are near, the last elsewhere
+    fps: Fraction
+
+    @classmethod
+    def named(cls, model: str, options: Mapping[str, Any], fps: Fraction, pool: ModelPool) -> "Closer":
+        """By the name of an interpolator, or `auto`.
+
+        Raises:
+            UserError: for an unknown name or option, or weights that are not to be had.
+        """
+        if model == "auto" and options:
+            what = f"{', '.join(options)}, but nobody who takes that"
+            raise UserError(what, way_out="Name the model, too")
+        names = AUTO if model == "auto" else (model,)
+        return cls([models.REGISTRY.build(name, options, pool=pool) for name in names], fps)
+
+    def fade(self, part: Part, stride: Stride, over: int | None, *, moves: bool) -> Closed:
+        """The beginning fades in over the end; if it `moves`, both toward each other."""
+        over = stride.fade() if over is None else over
+        how = morphing(SIGHT, morph_reach(stride.speed, over)) if moves else dissolved
+        kept = part.count - over
+        return Closed(
+            kept, faded(part, over, how), f"over {over} frames", stride.least,
+            lambda sound: cut_round(sound, self._at(part.first), self._at(kept), self._at(over)),
+        )  # fmt: skip
+
+    def gap(self, part: Part, stride: Stride, over: int | None) -> Closed:
+        """New frames from end to beginning."""
+        maker, way = self._bridge(part, stride)
+        over = way.length(part.count + 2 * way.rest) - 2 * way.rest if over is None else over
+        return Closed(
+            part.count + over, bridged(part, over, way), f"{over} new frames by {maker}", stride.least,
+            lambda sound: bridged_round(
+                Recording(sound.between(self._at(part.first), self._at(part.first + part.count))),
+                self._at(part.count), self._at(over), self._at(way.rest),
+            ),
+        )  # fmt: skip
+
+    def pingpong(self, part: Part, stride: Stride, over: int | None) -> Closed:
+        """There and back."""
+        turn = easy_turn(stride.speed, part.count) if over is None else over
+        count = 2 * (part.count - 1 + 2 * turn)
+        told = f"turns {turn} frames softer" if turn else "turns at once"
+        return Closed(
+            count, pingpong(part, turn, self.makers[0].between), told, stride.least,
+            lambda sound: there_and_back(
+                Recording(sound.between(self._at(part.first), self._at(part.first + part.count))),
+                self._at(count), self._at(turn),
+            ),
+        )  # fmt: skip
+
+    def cut(self, clip: Clip, loop: Loop, stride: Stride, over: int | None) -> Closed:
+        """The stretch that meets itself; as far as its ends do not, they are faded, both moving.
+
+        Args:
+            clip: all of it.
+            loop: what was found in it.
+            stride: of the whole clip.
+            over: None for as long as the ends need.
+        """
+        apart = loop.distance / max(loop.usual, 1e-6)
+        if over is None:
+            over = 0 if apart <= MET else max(LEAST, math.ceil(FADE * min(apart, clip.count)))
+        after, before = clip.count - loop.start - loop.length, loop.start
+        over = min(over, loop.length - 1, max(after, before))
+        if over == 0:
+            return Closed(
+                loop.length, Part(clip, loop.start, loop.length).frames(0, loop.length), "cut", stride.least,
+                lambda sound: cut_round(sound, self._at(loop.start), self._at(loop.length), 0),
+            )  # fmt: skip
+        start = loop.start if after >= over else loop.start - over
+        return self.fade(Part(clip, start, loop.length + over), stride, over, moves=True)
+
+    def _bridge(self, clip: Clip, stride: Stride) -> tuple[str, Bridge]:
+        """The first maker whose way is short, or the last one."""
+        for maker in self.makers[:-1]:
+            way = bridge(clip, maker.between, stride.step)
+            if NEAR * way.length(clip.count) <= clip.count + NEAR * 2 * way.rest:
+                return maker.identity, way
+        return self.makers[-1].identity, bridge(clip, self.makers[-1].between, stride.step)
+
+    def _at(self, frames: int) -> int:
+        """Samples from the first frame of the clip to another."""
+        return round(frames * RATE / self.fps)
+
+
+def strides(clip: Clip) -> Stride:
+    """The stride of a clip."""
+    stride = Stride(SIGHT.flow)
+    for image in clip.frames(0, clip.count):
+        stride.see(image)
+    return stride
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The frames of a render, read again from disk."""
+
+    count: int
+    reread: Reread
+
+    def frames(self, start: int, stop: int) -> Iterator[Image]:
+        """Frames start .. stop - 1."""
+        return map(self.reread, range(start, stop))
+
+
+def delivered(
+    frames: Iterable[Frame], ring: Ring | None, closer: Closer, reread: Reread
+) -> Iterator[tuple[Frame, Iterator[Frame]]]:
+    """Each rendered frame with the frames of the loop that it completes, numbered from 0; few are held at a time.
+
+    Args:
+        frames: as rendered, all of them, in order.
+        ring: None if there is no loop: every frame is delivered.
+        closer: makes new frames.
+        reread: a frame that was rendered, for methods that need all of them first.
+    """
+    if ring is None or ring.method == "closed":
+        run_in = ring.run_in if ring else 0
+        for frame in frames:
+            yield frame, iter([Frame(frame.index - run_in, frame.image)] if frame.index >= run_in else [])
+    elif ring.method in ("fade", "flow-fade"):
+        yield from _fading(frames, ring)
+    else:
+        for frame in frames:
+            yield frame, _closing(ring, closer, reread) if frame.index == ring.rendered - 1 else iter(())
+
+
+def _fading(frames: Iterable[Frame], ring: Ring) -> Iterator[tuple[Frame, Iterator[Frame]]]:
+    """The end of a loop fades into its run-in, which is held for it."""
+    held: list[Image] = []
+    stride = Stride(SIGHT.flow)
+    how: Between = dissolved
+    for frame in frames:
+        image, place = frame.image, frame.index - ring.run_in
+        past = place - (ring.frames - ring.over)
+        if place < 0:
+            held.append(image)
+        if past < 0 and ring.method == "flow-fade":
+            stride.see(image)
+            how = morphing(SIGHT, morph_reach(stride.speed, ring.over)) if past == -1 else how
+        if past >= 0:
+            image = how(image, held[past], (weight(past, ring.over),))[0]
+        yield frame, iter([Frame(place, image)] if place >= 0 else [])
+
+
+def _closing(ring: Ring, closer: Closer, reread: Reread) -> Iterator[Frame]:
+    """The loop out of all rendered frames."""
+    part = Part(Rendered(ring.rendered, reread), 0, ring.rendered)
+    images = pingpong(part, ring.over, closer.makers[0].between)
+    if ring.method == "gap":
+        images = closer.gap(part, strides(part), ring.over).images
+    return (Frame(place, image) for place, image in enumerate(images))

@@ -1,0 +1,119 @@
+"""Stride: how a clip goes on from frame to frame, and in how many frames its end can go over into its beginning so."""
+
+from collections import deque
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import MediaError
+from core.image import FlowField, Image, Size, resized
+
+SIDE = 256  # pixels of the longer side at which frames are compared
+SEEN = 128  # and at which motion is looked for
+KEPT = 240  # frames of either end that are remembered
+LEAST = 8  # frames a fade takes where the clip has room: in fewer, motion changes with a jerk
+TRIED = 48  # lengths of a fade that are compared
+FAINT = 0.05  # levels; steps below this are none
+JOINTS, LENGTH = 2.0, 0.1  # how much a step at the ends of a fade counts, and its length
+
+Look = NDArray[np.uint8]  # brightness, pixels of a small frame in a row, 0..255
+
+
+class Stride:
+    """Looks at each frame once, in order; holds small ones of both ends."""
+
+    def __init__(self, flow: Callable[[Image, Image], FlowField]) -> None:
+        """Args: flow: (source, target) to a field with target(p) = source(p + flow(p)), pixels."""
+        self._flow = flow
+        self._head: list[Look] = []
+        self._tail: deque[Look] = deque(maxlen=KEPT)
+        self._before: Image | None = None
+        self._steps: list[float] = []
+        self._speeds: list[float] = []
+
+    def see(self, image: Image) -> None:
+        """Takes the next frame, uint8, H x W x 3, RGB."""
+        seen, small = look(image), shrunk(image, SEEN)
+        if self._before is not None:
+            self._steps.append(step(self._tail[-1], seen))
+            motion = np.linalg.norm(self._flow(self._before, small), axis=-1)
+            self._speeds.append(float(motion.mean()) / max(Size.of(small)))
+        self._before = small
+        if len(self._head) < KEPT:
+            self._head.append(seen)
+        self._tail.append(seen)
+
+    @property
+    def count(self) -> int:
+        """How many frames it has seen."""
+        return len(self._steps) + bool(self._head)
+
+    @property
+    def step(self) -> float:
+        """The usual step from one frame to the next: root of the median mean square, levels; above 0."""
+        return max(FAINT, float(np.sqrt(np.median(np.square(self._steps))))) if self._steps else FAINT
+
+    @property
+    def least(self) -> float:
+        """The clip's own smallest step over the usual one, mean squares: what no closing of it makes livelier."""
+        return float(np.square(min(self._steps) / self.step)) if self._steps else 0.0
+
+    @property
+    def speed(self) -> float:
+        """The usual motion from one frame to the next, as a share of the longer side."""
+        return float(np.median(self._speeds)) if self._speeds else 0.0
+
+    def fade(self) -> int:
+        """In how many frames the end fades into the beginning in steps most like the clip's own.
+
+        Where both go on while one is faded into the other with `weight`, a length of pi sqrt(apart / 2) / step would
+        make all steps alike, were the ends the same distance apart all the while. They are not: so every length is
+        gone through with small frames.
+
+        Raises:
+            MediaError: for fewer than three frames.
+        """
+        most = min(KEPT - 1, (self.count - 1) // 2)
+        if most < 1:
+            raise MediaError(f"a fade needs at least 3 frames, and there are {self.count}")
+        lengths = np.unique(np.rint(np.geomspace(min(LEAST, most), most, TRIED)).astype(int))
+        return int(min(lengths, key=lambda over: self._unevenness(int(over)) + LENGTH * over / most))
+
+    def _unevenness(self, over: int) -> float:
+        """The largest deviation of a step in a fade from the usual one, octaves of the mean square."""
+        tail = list(self._tail)
+        late, early = np.array(tail[-over:], np.float32), np.array(self._head[:over], np.float32)
+        weights = np.array([[weight(n, over)] for n in range(over)], np.float32)
+        shown = np.concatenate([[tail[-over - 1]], late + weights * (early - late), [self._head[over]]])
+        steps = np.square(np.diff(shown, axis=0)).mean(1)
+        off = np.abs(np.log2(np.maximum(steps, FAINT**2) / self.step**2))
+        off[[0, -1]] *= JOINTS
+        return float(off.max())
+
+
+def weight(place: int, over: int) -> float:
+    """How much of the beginning frame `place` 0 .. over - 1 of a fade shows: a raised cosine, above 0 and below 1.
+
+    It begins and ends slowly, so that nothing jerks; and what it brings in per frame is largest where both pictures
+    are mixed alike, and show least of their own motion.
+    """
+    return float((1 - np.cos(np.pi * (place + 1) / (over + 1))) / 2)
+
+
+def shrunk(image: Image, side: int = SIDE) -> Image:
+    """The picture at most `side` pixels wide and high."""
+    size = Size.of(image)
+    share = side / max(size)
+    return image if share >= 1 else resized(image, Size(*(max(1, round(length * share)) for length in size)), "area")
+
+
+def look(image: Image) -> Look:
+    """The brightness of a picture, seen small."""
+    return np.asarray(cv2.cvtColor(shrunk(image), cv2.COLOR_RGB2GRAY), np.uint8).ravel()
+
+
+def step(one: Look, other: Look) -> float:
+    """Root mean square difference, levels."""
+    return float(np.sqrt(np.square(one.astype(np.float32) - other).mean()))
