@@ -1,6 +1,8 @@
 """The composition root: the only place that turns the names of a project into objects."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from animator import modes
 from animator.controls import INIT, ControlUnit
@@ -16,10 +18,18 @@ from diffusion import backends, controls
 from diffusion.backends import Generator
 from diffusion.controls import Control
 from diffusion.models.control_files import control_identity, control_path, network_for
+from diffusion.seeing import people_finder, words_finder
 from media.footage import Footage
 from motion import depth, flow
 from motion.depth import DepthEstimator
 from motion.flow import FlowEstimator
+
+FLOWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "dis": ("dis", {}),
+    "dis-fine": ("dis", {"preset": "fine"}),
+    "farneback": ("farneback", {"levels": 5, "window": 21, "iterations": 5, "neighbours": 7}),
+    "raft": ("raft", {"updates": 50}),
+}  # the flow estimators of `feedback` and `hybrid`: their entries with the options that Deforum gives them
 
 
 def build_mode(project: Project, folder: Path, pool: ModelPool) -> Mode:
@@ -38,7 +48,10 @@ def build_mode(project: Project, folder: Path, pool: ModelPool) -> Mode:
         generator=backends.REGISTRY.build(project.generator, options, pool=pool),
         depth=lambda: build_depth(project, folder, pool),
         flow=lambda: build_flow(project, pool),
+        flows=lambda name: flow_named(name, pool),
         controls=build_controls(project, folder, pool),
+        finder=lambda model: words_finder(model, pool),
+        people=lambda model: people_finder(model, pool),
         folder=folder,
     )
     mode: Mode = modes.REGISTRY.module(project.mode).build(project, sources)
@@ -58,6 +71,13 @@ def build_flow(project: Project, pool: ModelPool) -> FlowEstimator:
     """The flow estimator that a project's source names, else the one that needs no weights."""
     name, options = (project.source.flow, project.source.options) if project.source else ("dis", {})
     estimator: FlowEstimator = flow.REGISTRY.build(name, options, pool=pool)
+    return estimator
+
+
+def flow_named(name: str, pool: ModelPool) -> FlowEstimator:
+    """The flow estimator that `feedback` or `hybrid` calls by one of FLOWS."""
+    entry, options = FLOWS[name]
+    estimator: FlowEstimator = flow.REGISTRY.build(entry, options, pool=pool)
     return estimator
 
 

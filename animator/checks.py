@@ -12,6 +12,7 @@ from animator.closing import Ring
 from animator.control_checks import control_faults
 from animator.entries import asks_networks, entry_faults, option_faults
 from animator.hearing import series_of
+from animator.input_checks import input_faults
 from animator.jsontext import shown
 from animator.moving import schedule_faults
 from animator.pace import pace_faults
@@ -70,6 +71,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from schedule_faults(project, names)
     yield from control_faults(project, folder, names)
     yield from source_faults(project, folder)
+    yield from input_faults(project)
     yield from _file_faults(project, folder)
     yield from _model_faults(project)
     yield from _tag_faults(project)

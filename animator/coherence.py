@@ -11,7 +11,7 @@ from pydantic import Field
 
 from animator.noise import Look, NoiseKind, NoiseMix, noised
 from core.errors import UserError
-from core.image import Image
+from core.image import Image, Mask, rounded
 
 ColorSpace = Literal["none", "lab", "hsv", "rgb"]
 LARGEST_KERNEL = 255  # pixels
@@ -34,7 +34,8 @@ class CoherenceRules:
     """The choices behind the conditioning that hold for a whole render."""
 
     match: ColorSpace = "lab"  # in which space the palette is held; "none" lets colours drift freely
-    reference: str = "first"  # whose palette: "first" frame, or the path of a picture
+    reference: str = "first"  # whose palette: "first" frame, each frame of the "video", or the path of a picture
+    every: Annotated[int, Field(ge=1, le=1_000_000)] = 1  # reference video only: takes each n-th frame's palette
     repin: bool = False  # whether each frame made without the one before (denoise 1) becomes the new reference
     match_result: bool = False  # whether generated pictures are matched too, not only what they start from
     noise_kind: NoiseKind = "perlin"  # grain of one strength everywhere, or of drifting patches
@@ -72,12 +73,24 @@ def remembered_palette(rules: CoherenceRules) -> Callable[[Image], ColorReferenc
     return of
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reach:
+    """Where in a picture conditioning acts; None is everywhere."""
+
+    noise: Mask | None = None
+    sharpen: Mask | None = None
+
+
+EVERYWHERE = Reach()
+
+
 def conditioned(
     image: Image,
     numbers: Coherence,
     rules: CoherenceRules,
     reference: ColorReference | None,
     noise_seed: int | NoiseMix,
+    reach: Reach = EVERYWHERE,
 ) -> Image:
     """The carried picture made ready for the next generation, in Deforum's order.
 
@@ -87,16 +100,35 @@ def conditioned(
         rules: of the render.
         reference: the palette to hold; None while there is none yet.
         noise_seed: 0 .. 2**32 - 1, or several with their weights.
+        reach: where noise and sharpening act.
 
     Raises:
         UserError: for an unsharp kernel that is none.
     """
+    return grained(recolored(image, rules, reference), numbers, rules, noise_seed, reach)
+
+
+def recolored(image: Image, rules: CoherenceRules, reference: ColorReference | None) -> Image:
+    """The first half of conditioning: the palette held, gray if the rules say so."""
     if reference is not None:
         image = color_matched(image, reference)
-    if rules.grayscale:
-        image = grayscaled(image)
+    return grayscaled(image) if rules.grayscale else image
+
+
+def grained(
+    image: Image,
+    numbers: Coherence,
+    rules: CoherenceRules,
+    noise_seed: int | NoiseMix,
+    reach: Reach = EVERYWHERE,
+) -> Image:
+    """The second half of conditioning: contrast, sharpness, noise.
+
+    Raises:
+        UserError: for an unsharp kernel that is none.
+    """
     image = contrasted(image, numbers.contrast)
-    image = sharpened(
+    sharp = sharpened(
         image,
         numbers.sharpen,
         kernel=numbers.sharpen_kernel,
@@ -104,7 +136,8 @@ def conditioned(
         threshold=numbers.sharpen_threshold,
         look=rules.look,
     )
-    return noised(
+    image = within(image, sharp, reach.sharpen)
+    noisy = noised(
         image,
         numbers.noise,
         noise_seed,
@@ -113,6 +146,15 @@ def conditioned(
         persistence=rules.persistence,
         look=rules.look,
     )
+    return within(image, noisy, reach.noise)
+
+
+def within(image: Image, changed: Image, mask: Mask | None) -> Image:
+    """The changed picture where the mask is 1, the other where it is 0; None changes all of it."""
+    if mask is None or changed is image:
+        return changed
+    share = mask[..., None]
+    return rounded(image * (1 - share) + changed * share)
 
 
 def color_matched(image: Image, reference: ColorReference) -> Image:

@@ -4,7 +4,7 @@ Every frame grows out of the one before it. With cadence N a picture is generate
 frames from there to the next are that picture and the one before it, both moved on and cross-faded.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -12,12 +12,22 @@ import cv2
 import numpy as np
 
 from animator.closing import Ring
-from animator.coherence import CoherenceRules, ColorReference, color_matched, conditioned, grayscaled
+from animator.coherence import (
+    EVERYWHERE,
+    CoherenceRules,
+    ColorReference,
+    color_matched,
+    grained,
+    grayscaled,
+    recolored,
+)
+from animator.generation import Generation
+from animator.hybrid import Hybrid
 from animator.params import FrameParams
-from animator.showing import NO_CONTROLS, Controls, Seen
+from animator.showing import Seen
 from animator.steps import Carry, Step
-from core.image import FlowField, Image, Size
-from diffusion.backends import Generator
+from core.image import FlowField, Image
+from motion.fields import warped
 from motion.flow import FlowEstimator
 
 Mover = Callable[[Image, FrameParams], Image]  # a picture moved from the frame before to this frame
@@ -28,22 +38,38 @@ RUN_IN = "run-in "  # in Carry: the picture before the frame of that number, kep
 
 
 @dataclass(frozen=True, slots=True)
+class Palette:
+    """Whose colours are kept: those of the first frame, or of pictures from elsewhere."""
+
+    rules: CoherenceRules
+    measured: Callable[[Image], ColorReference]  # by the rules
+    given: Callable[[int], Image] | None = None  # the picture from elsewhere for a frame; None: the first frame
+
+    def pins(self, params: FrameParams, *, is_start: bool, has_init: bool) -> bool:
+        """Whether the result of a frame is the one whose colours are kept from here on."""
+        if self.given is not None:
+            return False
+        if self.rules.repin:
+            return params.sampling.denoise >= 1
+        # Deforum takes the colours of a picture the user gave only after it has moved once
+        return is_start and (not has_init or self.rules.look == "true")
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     """A mode whose frames grow out of each other; `look` says how they move."""
 
     identity: str
-    generator: Generator
+    generation: Generation
     look: Looker
-    size: Size
     cadence: int
-    color: CoherenceRules
-    palette_of: Callable[[Image], ColorReference]  # by the rules in `color`
-    init: Image | None = None  # what the first frame starts from, of `size`
+    palette: Palette
+    init: Image | None = None  # what the first frame starts from, of the size of frames
     init_denoise: float = 0.0  # 0..1
-    palette: Image | None = None  # colours are taken from here in place of the first frame
-    ring: Ring | None = None  # of a closed loop, whose end is steered to the run-in
-    controls: Controls = NO_CONTROLS  # what steers the pictures
+    hybrid: Hybrid | None = None  # the video that takes part
+    meeting: FlowEstimator | None = None  # sees motion between the two pictures of a cadence, so that they meet
     flow: Callable[[], FlowEstimator] | None = None  # sees how pictures moved, for controls that ask
+    ring: Ring | None = None  # of a closed loop, whose end is steered to the run-in
 
     def plan(self, timeline: Sequence[FrameParams]) -> list[Step]:
         """Blocks of `cadence` frames; the last one may be shorter."""
@@ -52,34 +78,33 @@ class Feedback:
 
     def run(self, step: Step, carry: Carry) -> tuple[list[Image], Carry]:
         """Generates at the step's first frame, then moves on to its last."""
-        first = step.frames[0]
+        first, palette = step.frames[0], self.palette
         previous = self._steered(first.index, carry)
-        reference = carry.images.get(REFERENCE, self.palette)
-        colors = None if reference is None else self.palette_of(reference)
+        reference = palette.given(first.index) if palette.given else carry.images.get(REFERENCE)
+        colors = None if reference is None else palette.measured(reference)
         if previous is None:
             sampling = replace(first.sampling, denoise=self.init_denoise) if self.init is not None else first.sampling
-            result = self._generated(replace(first, sampling=sampling), self.init, Seen(init=self.init))
-            matches = self.palette is not None
+            result = self.generation.first(replace(first, sampling=sampling), self.init)
+            matches = palette.given is not None
         else:
-            moved = self.look(previous, first.index - 1)(previous, first)
-            init = conditioned(moved, first.coherence, self.color, colors, first.noise_seed)
-            motion = partial(self._motion, previous, moved)
-            result = self._generated(first, init, Seen(moved, previous, moved, motion))
+            moved = self._moved(previous, first)
+            result = self._grown(previous, moved, first, colors)
+            if self.hybrid is not None:
+                result = self.hybrid.composed(result, first, "after generation", previous)
             if reference is None:
-                reference, colors = moved, self.palette_of(moved)
-            matches = self.color.match_result
+                reference, colors = moved, palette.measured(moved)
+            matches = palette.rules.match_result
         if matches and colors is not None:
             result = color_matched(result, colors)
-        if self.color.grayscale:
-            result = grayscaled(result)
-        if self._pins(first, is_start=previous is None):
+        result = self._laid_over(result, first)
+        if palette.pins(first, is_start=previous is None, has_init=self.init is not None):
             reference = result
         images = list(self._block(step, previous, result))
         kept = {name: image for name, image in carry.images.items() if name.startswith(RUN_IN)}
         if self.ring is not None and first.index < self.ring.run_in:
             kept[f"{RUN_IN}{first.index + len(images)}"] = images[-1]
         kept[PREVIOUS] = images[-1]
-        return images, Carry(kept if reference is None else kept | {REFERENCE: reference})
+        return images, Carry(kept if reference is None or palette.given else kept | {REFERENCE: reference})
 
     def _steered(self, index: int, carry: Carry) -> Image | None:
         """What the picture at a frame grows out of: the one before; near the end of a closed loop more and more the
@@ -91,39 +116,72 @@ class Feedback:
             return previous
         return faded(previous, carry.images[f"{RUN_IN}{place}"], place / (self.ring.run_in - self.cadence))
 
-    def _generated(self, params: FrameParams, init: Image | None, seen: Seen) -> Image:
-        return self.generator.generate([params.request(self.size, init, self.controls.of(params, seen))])[0]
+    def _moved(self, previous: Image, params: FrameParams) -> Image:
+        """The frame before as it stands in this one: moved by the camera and the video, the video mixed in."""
+        moved = self.look(previous, params.index - 1)(previous, params)
+        if self.hybrid is None:
+            return moved
+        moved = self.hybrid.composed(moved, params, "before motion", previous)
+        moved = self.hybrid.mover(params, previous)(moved)
+        return self.hybrid.composed(moved, params, "normal", previous)
+
+    def _grown(self, previous: Image, moved: Image, params: FrameParams, colors: ColorReference | None) -> Image:
+        """The picture generated from the moved one."""
+        rules, masks = self.palette.rules, self.generation.masks
+        settled = recolored(moved, rules, colors)
+        reach = masks.reach(settled, params.masks, params.index) if masks is not None else EVERYWHERE
+        init = grained(settled, params.coherence, rules, params.noise_seed, reach)
+        return self.generation.next(
+            params, init, Seen(settled, previous, moved, partial(self._motion, previous, moved))
+        )
 
     def _motion(self, previous: Image, moved: Image) -> FlowField:
         """How the pixels of the frame before moved; forward, on its grid."""
         assert self.flow is not None
         return self.flow().flow(moved, previous)
 
-    def _pins(self, params: FrameParams, *, is_start: bool) -> bool:
-        """Whether this result's colours are the ones to keep from here on."""
-        if self.palette is not None:
-            return False
-        if self.color.repin:
-            return params.sampling.denoise >= 1
-        # Deforum takes the colours of a picture the user gave only after it has moved once
-        return is_start and (self.init is None or self.color.look == "true")
+    def _laid_over(self, image: Image, params: FrameParams) -> Image:
+        """A picture as it is shown: gray if the rules say so, the background where nothing is drawn."""
+        if self.palette.rules.grayscale:
+            image = grayscaled(image)
+        masks = self.generation.masks
+        return image if masks is None else masks.laid_over(image, params.masks, params.index)
 
-    def _block(self, step: Step, previous: Image | None, result: Image) -> list[Image]:
+    def _block(self, step: Step, previous: Image | None, result: Image) -> Iterator[Image]:
         """The step's frames: the newer picture moved on, faded in over the older one.
 
         Source: the weights are Deforum's, (k + 1) / cadence for the k-th frame of the block.
         """
-        images: list[Image] = []
-        older, newer = previous, result
+        older, newer, shown = previous, result, previous
         for n, params in enumerate(step.frames):
             weight = (n + 1) / self.cadence
             fades = older is not None and weight < 1
             if n or fades:
-                move = self.look(newer, params.index - 1 if n else params.index)
-                older = move(older, params) if fades and older is not None else None
-                newer = move(newer, params) if n else newer
-            images.append(newer if older is None or not fades else faded(older, newer, weight))
-        return images
+                move = self._mover(newer, params, shown, is_first=n == 0)
+                older = move(older) if fades and older is not None else None
+                newer = move(newer) if n else newer
+            image = newer if older is None or not fades else self._between(older, newer, weight, params)
+            shown = image if image is result else self._laid_over(image, params)
+            yield shown
+
+    def _mover(
+        self, newer: Image, params: FrameParams, shown: Image | None, *, is_first: bool
+    ) -> Callable[[Image], Image]:
+        """How both pictures of a block go on to a frame: with the camera, then with the video."""
+        move = self.look(newer, params.index if is_first else params.index - 1)
+        if self.hybrid is None or shown is None:
+            return lambda image: move(image, params)
+        follow = self.hybrid.mover(params, shown)
+        return lambda image: follow(move(image, params))
+
+    def _between(self, older: Image, newer: Image, weight: float, params: FrameParams) -> Image:
+        """The older picture at weight 0, the newer at 1; in between both are drawn to where they meet."""
+        if self.meeting is not None and params.sampling.denoise < 1:
+            field = self.meeting.flow(older, newer) * np.float32(params.mix.cadence_flow)
+            back = self.meeting.flow(newer, older) * np.float32(params.mix.cadence_flow)
+            older = warped(older, field * np.float32(weight), border="reflection", sampling="bilinear")
+            newer = warped(newer, back * np.float32(1 - weight), border="reflection", sampling="bilinear")
+        return faded(older, newer, weight)
 
 
 def faded(older: Image, newer: Image, weight: float) -> Image:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator, WithJsonSchema
 
 from animator.coherence import Coherence
+from animator.mix import Mix
 from animator.source import Stylize
 from core.errors import UserError
 from core.image import Size
@@ -94,6 +95,18 @@ SPANS = {
     "stylize.color": Span(0, 1),
     "stylize.smooth": Span(0, 1),
     "stylize.attention": Span(0, 1),
+    "mix.video": Span(0, 1),
+    "mix.mask_blend": Span(0, 1),
+    "mix.mask_contrast": Span(0, 255),
+    "mix.mask_low": Span(0, 100),
+    "mix.mask_high": Span(0, 100),
+    "mix.motion": Span(-100, 100),
+    "mix.cadence_flow": Span(-100, 100),
+    "mix.redo_flow": Span(-100, 100),
+    "mix.guide_peak": Span(-10, 10),
+    "mix.guide_swing": Span(-10, 10),
+    "mix.guide_frames": Span(0, 1_000_000),
+    "mix.guide_color": Span(0, 1),
 }
 
 PINHOLE_SPANS = {"camera.fov": Span(0.1, 179)}  # narrower ones in `true` geometry
@@ -103,6 +116,7 @@ SECTIONS: dict[str, tuple[type, ...]] = {
     "sampling": (Sampling,),
     "coherence": (Coherence,),
     "stylize": (Stylize,),
+    "mix": (Mix,),
 }  # the sections of a project whose fields are keyframable
 
 

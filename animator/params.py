@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from animator.coherence import Coherence
 from animator.controls import UnitNumbers
+from animator.masks import MaskWords
+from animator.mix import Mix
 from animator.noise import NoiseMix
 from animator.source import Stylize
 from core.image import Image, Size
@@ -33,6 +35,8 @@ class FrameParams:
     controls: tuple[UnitNumbers, ...] = ()  # of each control unit
     stylize: Stylize = field(default_factory=Stylize)
     moment: int = 0  # the frame of the project all this is of; before and after a loop not the index
+    mix: Mix = field(default_factory=Mix)
+    masks: MaskWords = field(default_factory=MaskWords)
 
     def request(self, size: Size, init: Image | None = None, controls: Sequence[ControlImage] = ()) -> ImageRequest:
         """The picture generated at this frame, from text or from `init`, of this size, steered by `controls`."""

@@ -16,9 +16,14 @@ from animator.coherence import CoherenceRules
 from animator.control_checks import control_warnings
 from animator.controls import ControlUnit, with_strengths
 from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
+from animator.guided import GuideRules
 from animator.hearing import Audio
+from animator.hybrid import HybridRules
 from animator.importers import Imported, deforum
+from animator.inputs import VideoRules
 from animator.jsontext import LARGEST_FILE, parsed
+from animator.masks import MaskRules
+from animator.mix import FeedbackRules
 from animator.pace import InterpolateRules
 from animator.presets import with_preset
 from animator.serialize import EMBEDDED_KEY, laid_out, to_json
@@ -75,7 +80,7 @@ class DepthRules:
 class Init:
     """The picture the first frame starts from."""
 
-    image: str  # path of a picture, relative to the project file
+    image: str  # path of a picture, relative to the project file; "video": the first frame of `video`
     denoise: Annotated[float, Field(ge=0, le=1)] = 0.2  # 0 keeps the picture, 1 ignores it
 
 
@@ -105,7 +110,7 @@ class Project:
     frames: Annotated[int, Field(ge=1, le=1_000_000)] = 120  # how many there are
     seed: Annotated[int, Field(ge=-1, lt=SEED_RANGE)] = 0  # -1: drawn at the first render and kept in the output folder
     seeds: SeedRules = SeedRules()
-    mode: str = "flat"  # how frames are made: flat moves in the picture plane, depth through the scene
+    mode: str = "flat"  # how frames are made: flat moves in the plane, depth through the scene, video over a video
     generator: str = "stills"  # who makes pictures: stills asks a model, passthrough shows the motion alone
     model: str = "mini"  # what the generator loads: a name, a path, a hub id
     vae: str = (
@@ -130,6 +135,12 @@ class Project:
     color: CoherenceRules = field(default_factory=CoherenceRules)
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
     controls: tuple[ControlUnit, ...] = ()  # control networks that steer every generated picture
+    feedback: FeedbackRules = field(default_factory=FeedbackRules)
+    video: VideoRules | None = None
+    hybrid: HybridRules | None = None
+    mask: MaskRules | None = None
+    guide: GuideRules | None = None
+    mix: Mapping[str, Number] = field(default_factory=dict)  # fields of Mix
     audio: Audio | None = None
     loop: LoopRules | None = None
     interpolate: InterpolateRules | None = None
@@ -185,7 +196,7 @@ def parse(
     if not isinstance(data, dict):
         raise ProjectError(source, [Fault("", "this is JSON, but no object", "A project is one object: {…}")])
     is_native = not deforum.is_settings(data, Project.__dataclass_fields__)
-    imported = Imported(data) if is_native else deforum.converted(data, name)
+    imported = Imported(data) if is_native else deforum.converted(data, name, folder)
     data, mistakes = changed(imported.data, changes, partial(is_text, kind=Project))
     data = with_strengths(with_preset({"name": default_name(name), **data}))
     data = with_clip(with_coherence(data), folder)

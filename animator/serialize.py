@@ -2,21 +2,24 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from animator.controls import ControlUnit
-
 if TYPE_CHECKING:
+    from animator.masks import MaskRules
     from animator.project import Project
 
+_FILE_ATOM = re.compile(r"\[([^\[\]]+)\]")  # a file in a mask expression
 FPS_DIGITS = 6  # behind the point of a frame rate; what has more is written as a fraction
 LINE = 110  # characters
 EMBEDDED_KEY = "driftloop"  # names the project in PNG text chunks and video metadata
-FIRST_FRAME = "first"  # in color.reference: no file, but the first frame
+FIRST_FRAME, VIDEO = "first", "video"  # no files, but the first frame (color.reference), or the project's video
+NO_FILES = {("init", "image"): (VIDEO,), ("color", "reference"): (FIRST_FRAME, VIDEO)}  # words with a meaning there
 
 
 def to_json(project: "Project") -> dict[str, Any]:
@@ -48,41 +51,65 @@ def relocated(project: "Project", source: Path, target: Path) -> "Project":
     """
     if source.resolve() == target.resolve():
         return project
-    init, color, depth = project.init, project.color, project.depth
-    if init:
-        init = replace(init, image=_absolute(source, init.image))
-    audio = project.audio and replace(project.audio, file=_absolute(source, project.audio.file))
-    if color.reference != FIRST_FRAME:
-        color = replace(color, reference=_absolute(source, color.reference))
-    if isinstance(depth.options.get("path"), str):
-        depth = replace(depth, options={**depth.options, "path": _absolute(source, depth.options["path"])})
-    controls = tuple(_unit_relocated(unit, source) for unit in project.controls)
-    clip = project.source and replace(project.source, clip=_absolute(source, project.source.clip))
-    moved = replace(project, init=init, audio=audio, color=color, depth=depth, controls=controls)
-    return replace(moved, source=clip)
+    moved = project
+    for path, text in _files(project):
+        moved = _with(moved, path, _absolute(source, text))
+    if moved.mask is not None:
+        draw, noise = (_FILE_ATOM.sub(partial(_absolute_atom, source), text) for text in mask_texts(moved.mask))
+        moved = replace(moved, mask=replace(moved.mask, draw=draw, noise=noise))
+    return moved
 
 
 def named_files(project: "Project") -> Iterator[tuple[str, str]]:
     """Field and text of every file or folder that a project names, as it stands there."""
-    if project.init:
-        yield "init.image", project.init.image
-    if project.audio:
-        yield "audio.file", project.audio.file
-    if project.source:
-        yield "source.clip", project.source.clip
-    if project.color.reference != FIRST_FRAME:
-        yield "color.reference", project.color.reference
-    if isinstance(project.depth.options.get("path"), str):
-        yield "depth.options.path", project.depth.options["path"]
+    for path, text in _files(project):
+        yield ".".join(path), text
+    if project.mask is not None:
+        for field, text in zip(("draw", "noise"), mask_texts(project.mask), strict=True):
+            yield from ((f"mask.{field}", found[1]) for found in _FILE_ATOM.finditer(text))
+
+
+def mask_texts(mask: "MaskRules") -> tuple[str, str]:
+    """What is drawn and what gets noise, as written."""
+    return mask.draw, mask.noise
+
+
+def _files(project: "Project") -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where in a project a file is named, and how."""
+    named = {
+        ("init", "image"): project.init and project.init.image,
+        ("audio", "file"): project.audio and project.audio.file,
+        ("source", "clip"): project.source and project.source.clip,
+        ("color", "reference"): project.color.reference,
+        ("depth", "options", "path"): project.depth.options.get("path"),
+        ("video", "file"): project.video and project.video.file,
+        ("hybrid", "picture"): project.hybrid and project.hybrid.picture,
+        ("mask", "video", "file"): project.mask and project.mask.video and project.mask.video.file,
+    }
+    for path, text in named.items():
+        is_file = isinstance(text, str) and (text or path[-1] != "picture")
+        if is_file and (path not in NO_FILES or text not in NO_FILES[path]):
+            yield path, str(text)
     for place, unit in enumerate(project.controls):
-        yield from ((f"controls.{place}.{field}", text) for field, text in unit.files().items())
+        yield from ((("controls", str(place), field), text) for field, text in unit.files().items())
+    if project.guide:
+        yield from ((("guide", "images", key), text) for key, text in project.guide.images.items())
 
 
-def _unit_relocated(unit: ControlUnit, source: Path) -> ControlUnit:
-    moved = {field: _absolute(source, text) for field, text in unit.files().items()}
-    return replace(
-        unit, source=moved.get("source", unit.source), first=moved.get("first", unit.first), mask=moved.get("mask", "")
-    )
+def _with(value: Any, path: Sequence[str], text: str) -> Any:
+    """A value with one text in it replaced."""
+    if not path:
+        return text
+    name, *rest = path
+    if isinstance(value, Mapping):
+        return {**value, name: _with(value[name], rest, text)}
+    if isinstance(value, tuple):
+        return tuple(_with(item, rest, text) if place == int(name) else item for place, item in enumerate(value))
+    return replace(value, **{name: _with(getattr(value, name), rest, text)})
+
+
+def _absolute_atom(folder: Path, found: re.Match[str]) -> str:
+    return f"[{_absolute(folder, found[1])}]"
 
 
 def _absolute(folder: Path, path: str) -> str:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from animator.closing import FAINT, Ring, camera_closed, grain_weights
 from animator.coherence import Coherence
 from animator.controls import UnitNumbers
+from animator.masks import MaskWords
+from animator.mix import Mix
 from animator.noise import NoiseMix
 from animator.params import FrameParams
 from animator.project import Project, SeedRules
@@ -50,6 +52,8 @@ class Timeline(Sequence[FrameParams]):
             Track(UnitNumbers, f"controls.{place}", unit.numbers(), frames, seed, names)
             for place, unit in enumerate(project.controls)
         ]
+        self.mix = Track(Mix, "mix", project.mix, frames, seed, names)
+        self.masks = mask_series(project)
         self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
         self.checkpoint = checkpoints(project)
         self.noise_schedule = Steps.parse(project.noise_schedule, frames, seed, field="noise_schedule")
@@ -98,6 +102,8 @@ class Timeline(Sequence[FrameParams]):
             refiner=self.project.refiner,
             controls=tuple(track.at(index) for track in self.controls),
             moment=index,
+            mix=self.mix.at(index),
+            masks=self.masks[index],
         )
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
@@ -107,6 +113,7 @@ class Timeline(Sequence[FrameParams]):
             "sampling": (self.sampling,),
             "coherence": (self.coherence,),
             "stylize": (self.stylize,),
+            "mix": (self.mix,),
             **{f"controls.{place}": (track,) for place, track in enumerate(self.controls)},
         }
         return {
@@ -126,6 +133,22 @@ class Timeline(Sequence[FrameParams]):
             frames = self.project.frames
             return tuple((derive(self.project.seed, "noise", (index - n) % frames), weight) for n, weight in mix)
         return derive(self.project.seed, "noise", index)
+
+
+def mask_series(project: Project) -> tuple[MaskWords, ...]:
+    """The mask expressions of every frame.
+
+    Raises:
+        ScheduleError: for a text that is no schedule.
+    """
+    rules, frames, seed = project.mask, project.frames, max(project.seed, 0)
+    if rules is None:
+        return (MaskWords(),) * frames
+    draw, noise = (
+        Steps.parse(text, frames, seed, field=f"mask.{name}").values() if text.strip() else ("",) * frames
+        for name, text in (("draw", rules.draw), ("noise", rules.noise))
+    )
+    return tuple(map(MaskWords, draw, noise))
 
 
 def checkpoints(project: Project) -> tuple[str, ...]:

@@ -94,8 +94,8 @@ def share(folder: Path) -> None:
         camera={"z": 0.01}, sampling={"steps": 8, "denoise": 0.99}, coherence={"noise": 0.02, "sharpen": 0.1},
     )  # fmt: skip
     job = RenderJob(project, folder, folder / "share", ModelPool())
-    clock = Clocked(job.mode.generator)
-    job.__dict__["mode"] = replace(job.mode, generator=clock)
+    clock = Clocked(job.mode.generation.generator)
+    job.__dict__["mode"] = replace(job.mode, generation=replace(job.mode.generation, generator=clock))
     frames = job.run()
     next(frames)  # loads the models
     clock.seconds, start = 0.0, time.perf_counter()

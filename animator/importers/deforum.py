@@ -2,14 +2,18 @@
 
 import difflib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from animator.importers import Imported
-from animator.importers.deforum_keys import KEYS, NO_DEFAULT, OFF, UNITS
+from animator.importers.deforum_keys import KEYS, NO_DEFAULT, OFF, UNITS, When
+from animator.importers.deforum_parseq import applied
 from animator.importers.deforum_parts import PARTS
+from animator.importers.deforum_sources import extracted, takes_hybrid
+from animator.inputs import VideoRules, measured
 from animator.jsontext import shown
-from core.errors import Fault
+from core.errors import Fault, MediaError
 
 RENAMED = {
     "flip_2d_perspective": "enable_perspective_flip",
@@ -45,24 +49,73 @@ def is_settings(data: Mapping[str, Any], native: Collection[str]) -> bool:
     )
 
 
-def converted(given: Mapping[str, Any], name: str) -> Imported:
+def converted(given: Mapping[str, Any], name: str, folder: Path = Path()) -> Imported:
     """A settings file as data of a native project.
 
     Args:
         given: its JSON object.
+        folder: where it lies; the videos it names tell how many frames there are.
         name: the file's stem; stands in for the time in `batch_name`, so that a render finds its folder again.
     """
     modern, notes = modernized(given)
     complete = {key: None if row.default is NO_DEFAULT else row.default for key, row in KEYS.items()}
     faults = [*_mistyped(modern), *_unbuilt(modern, complete | modern)]
     settings = complete | modern | {fault.field: KEYS[fault.field].default for fault in faults} | {"timestring": name}
-    made = [part(settings) for part in PARTS]
+    sequenced = applied(settings, folder)
+    counted, said = with_counted_frames(sequenced.settings, folder)
+    made = [part(counted) for part in PARTS]
     return Imported(
-        data={"format": 1} | {key: value for part in made for key, value in part.data.items()},
-        notes=(*notes, *_said(modern, settings), *(note for part in made for note in part.notes)),
-        faults=(*faults, *(fault for part in made for fault in part.faults)),
+        data={"format": 1} | _joined(made),
+        notes=(
+            *notes,
+            *sequenced.notes,
+            *said,
+            *_said(modern, settings),
+            *(note for part in made for note in part.notes),
+        ),
+        faults=(*faults, *sequenced.faults, *(fault for part in made for fault in part.faults)),
         keys=_native_keys(settings),
     )
+
+
+def with_counted_frames(settings: Mapping[str, Any], folder: Path) -> tuple[Mapping[str, Any], list[str]]:
+    """Settings with as many frames as the videos they go by give; a video that cannot be read is told later."""
+    mode = settings["animation_mode"]
+    by_video = mode == "Video Input" or (takes_hybrid(settings) and not settings["hybrid_use_init_image"])
+    key = "video_init_path" if by_video else "video_mask_path" if settings["use_mask_video"] else ""
+    said_by_parseq = settings["parseq_manifest"] not in OFF and settings["parseq_non_schedule_overrides"]
+    if not key or said_by_parseq or not isinstance(settings[key], str) or "://" in settings[key]:
+        return settings, []
+    try:
+        rules = VideoRules(**extracted(settings[key], settings))
+        frames = rules.count(measured(folder / Path(rules.file).expanduser())[0])
+    except (MediaError, TypeError, ValueError, OSError):
+        return settings, []
+    if not frames:
+        return settings, []
+    notes = [f"max_frames: {frames}, as many as {key} gives"]
+    if by_video and settings["use_mask_video"] and mode == "Video Input":
+        notes += _shorter_mask(settings, folder, frames)
+    return {**settings, "max_frames": frames}, notes
+
+
+def _shorter_mask(settings: Mapping[str, Any], folder: Path, frames: int) -> list[str]:
+    try:
+        rules = VideoRules(**extracted(settings["video_mask_path"], settings))
+        count = rules.count(measured(folder / Path(rules.file).expanduser())[0])
+    except (MediaError, TypeError, ValueError, OSError):
+        return []
+    short = f"video_mask_path: it gives {count} frames of {frames}; its last one stays (Deforum crashed)"
+    return [short] if 0 < count < frames else []
+
+
+def _joined(parts: Iterable[Imported]) -> dict[str, Any]:
+    """The sections of all parts; numbers of one section may come from several."""
+    data: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.data.items():
+            data[key] = {**data.get(key, {}), **value} if key == "mix" else value
+    return data
 
 
 def modernized(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -115,7 +168,7 @@ def _unbuilt(modern: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator
     """Settings that would change the pictures by something that is not built yet; what hangs on them is not told."""
     for key, value in modern.items():
         row = KEYS[key]
-        master = KEYS[row.when.key] if row.when else None
+        master = KEYS[row.when.key] if isinstance(row.when, When) else None
         if value in row.refused:
             yield Fault(key, f"{shown(value)} is not built yet")
         elif (

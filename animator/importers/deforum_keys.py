@@ -2,11 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 OFF = (None, False, "None", "none", "", 0, "0")  # how Deforum says that something is not used
 NO_DEFAULT = object()  # of keys whose value never is of any effect, or always worth a word
+
+
+class Condition(Protocol):
+    """What must hold in settings for a key to have an effect."""
+
+    def holds(self, settings: Mapping[str, Any]) -> bool:
+        """Whether it does, in settings that are complete."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,7 @@ class When:
     key: str
     values: tuple[Any, ...] = ()  # any value that is not OFF if there are none
     off: tuple[Any, ...] = OFF
-    also: "When | None" = None
+    also: Condition | None = None
 
     def holds(self, settings: Mapping[str, Any]) -> bool:
         """Whether it has, in settings that are complete."""
@@ -31,12 +39,27 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
+class Either:
+    """Several conditions, one of which is enough."""
+
+    conditions: tuple[Condition, ...]
+
+    def holds(self, settings: Mapping[str, Any]) -> bool:
+        """Whether one holds."""
+        return any(condition.holds(settings) for condition in self.conditions)
+
+    def __str__(self) -> str:
+        """As the table in the docs says it."""
+        return " or ".join(map(str, self.conditions))
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """One key; exactly one of `into`, `unbuilt`, `says` and `inert` tells what becomes of it."""
 
     default: Any
     into: str = ""  # the native field its value goes to
-    when: When | None = None  # without effect otherwise, in Deforum too
+    when: Condition | None = None  # without effect otherwise, in Deforum too
     refused: tuple[str, ...] = ()  # values of it that are not built yet
     unbuilt: str = ""  # what it asks for and is not built yet: any value but off is refused
     says: str = ""  # what is told when it is not at its default
@@ -55,14 +78,28 @@ class Key:
         return bool(value == self.default)
 
 
+_MOVING = When("animation_mode", ("2D", "3D"))
+_FEEDBACK = When("animation_mode", ("2D", "3D", "Video Input"))
 _2D, _3D = When("animation_mode", ("2D",)), When("animation_mode", ("3D",))
 _VIDEO = When("animation_mode", ("Video Input",))
-_FLIP = When("enable_perspective_flip")
-_MASK, _HYBRID, _LOOPER = When("use_mask"), When("hybrid_composite"), When("use_looper")
+_FLIP = When("enable_perspective_flip", also=_MOVING)
+_MASK = Either((When("use_mask"), When("use_mask_video")))
+_NOISE_MASK = When("use_noise_mask", also=_MOVING)
+_COMPOSITE = When("hybrid_composite", also=_MOVING)
+_HYBRID = Either((_COMPOSITE, When("hybrid_motion", also=_MOVING)))
+_FLOWING = When("hybrid_motion", ("Optical Flow",), also=_MOVING)
+_SHAPED = When("hybrid_comp_mask_type", also=_COMPOSITE)
+_TAKES_VIDEO = Either((_VIDEO, _HYBRID, When("add_soundtrack", ("Init Video",))))
+_EXTRACTS = Either((_VIDEO, _HYBRID, When("use_mask_video")))
+_LOOPER = When("use_looper", also=_MOVING)
+_SCHEDULED = Either((When("seed_behavior", ("schedule",)), _LOOPER))
+_TAKES_PICTURE = Either((When("use_init", also=_MOVING), When("hybrid_use_init_image", also=_COMPOSITE)))
+_STILL_MASK = When("use_mask_video", (False,), also=Either((When("use_mask"), _NOISE_MASK)))
 _PARSEQ, _UPSCALE = When("parseq_manifest"), When("r_upscale_video")
 _RETIME = When("frame_interpolation_engine")
 _WEB_UI = "the web UI's own business"
 _DEAD = "has no effect in Deforum either"
+_NO_EXTRACTS = "frames of videos are read when they are needed, and never lie in a folder"
 _INFORMATION = "information for people"
 
 _RUN = {
@@ -79,11 +116,9 @@ _RUN = {
     "sampler": Key("Euler a", "sampler", When("enable_sampler_scheduling", (False,))),
     "steps": Key(25, "sampling.steps", When("enable_steps_scheduling", (False,))),
     "batch_name": Key("Deforum_{timestring}", "name"),
-    "reroll_blank_frames": Key("ignore", says="a blank picture is tried again in float32, then stops the render"),
-    "reroll_patience": Key(
-        10, when=When("reroll_blank_frames", ("reroll",)), says="a blank picture is tried once more"
-    ),
-    "motion_preview_mode": Key(False, unbuilt="motion preview as a setting (`render.py preview` shows the motion)"),
+    "reroll_blank_frames": Key("ignore", "feedback.blank"),
+    "reroll_patience": Key(10, "feedback.patience", When("reroll_blank_frames", ("reroll",))),
+    "motion_preview_mode": Key(False, "generator"),
     "prompts": Key(None, "prompts"),
     "animation_prompts_positive": Key("", "positive"),
     "animation_prompts_negative": Key("", "negative"),
@@ -92,20 +127,20 @@ _RUN = {
 }
 
 _MOTION = {
-    "animation_mode": Key("2D", "mode", refused=("Video Input", "Interpolation")),
+    "animation_mode": Key("2D", "mode", refused=("Interpolation",)),
     "max_frames": Key(120, "frames"),
-    "border": Key("replicate", "warp.border"),
+    "border": Key("replicate", "warp.border", _MOVING),
     "angle": Key("0: (0)", "camera.roll", _2D),
     "zoom": Key("0: (1.0025+0.002*sin(1.25*3.14*t/30))", "camera.zoom", _2D),
-    "translation_x": Key("0: (0)", "camera.x"),
-    "translation_y": Key("0: (0)", "camera.y"),
+    "translation_x": Key("0: (0)", "camera.x", _MOVING),
+    "translation_y": Key("0: (0)", "camera.y", _MOVING),
     "translation_z": Key("0: (1.75)", "camera.z", _3D),
     "transform_center_x": Key("0: (0.5)", "camera.center_x", _2D),
     "transform_center_y": Key("0: (0.5)", "camera.center_y", _2D),
     "rotation_3d_x": Key("0: (0)", "camera.pitch", _3D),
     "rotation_3d_y": Key("0: (0)", "camera.yaw", _3D),
     "rotation_3d_z": Key("0: (0)", "camera.roll", _3D),
-    "enable_perspective_flip": Key(False, "warp.flip"),
+    "enable_perspective_flip": Key(False, "warp.flip", _MOVING),
     "perspective_flip_theta": Key("0: (0)", "camera.flip_roll", _FLIP),
     "perspective_flip_phi": Key("0: (0)", "camera.flip_tilt", _FLIP),
     "perspective_flip_gamma": Key("0: (0)", "camera.flip_pan", _FLIP),
@@ -146,7 +181,9 @@ _DIFFUSION = {
     "ancestral_eta_schedule": Key("0: (1)", "sampling.eta_ancestral", When("enable_ancestral_eta_scheduling")),
     "pix2pix_img_cfg_scale_schedule": Key("0:(1.5)", inert="only instruct-pix2pix checkpoints use it"),
     "seed_schedule": Key(
-        '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)', "seeds.schedule", When("seed_behavior", ("schedule",))
+        '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)',
+        "seeds.schedule",
+        Either((When("seed_behavior", ("schedule",)), _LOOPER)),
     ),
     "enable_subseed_scheduling": Key(False, "sampling.variation_seed"),
     "subseed_schedule": Key("0: (1)", "sampling.variation_seed", When("enable_subseed_scheduling")),
@@ -154,49 +191,53 @@ _DIFFUSION = {
 }
 
 _COHERENCE = {
-    "noise_type": Key("perlin", "color.noise_kind"),
-    "noise_schedule": Key("0: (0.065)", "coherence.noise"),
+    "noise_type": Key("perlin", "color.noise_kind", _MOVING),
+    "noise_schedule": Key("0: (0.065)", "coherence.noise", _MOVING),
     "perlin_w": Key(8, inert="never read from a settings file"),
     "perlin_h": Key(8, inert="never read from a settings file"),
-    "perlin_octaves": Key(4, "color.octaves", When("noise_type", ("perlin",))),
-    "perlin_persistence": Key(0.5, "color.persistence", When("noise_type", ("perlin",))),
-    "use_noise_mask": Key(False, unbuilt="noise masks"),
-    "noise_mask_schedule": Key('0: ("{video_mask}")', when=When("use_noise_mask"), unbuilt="noise masks"),
-    "contrast_schedule": Key("0: (1.0)", "coherence.contrast"),
-    "amount_schedule": Key("0: (0.1)", "coherence.sharpen"),
-    "kernel_schedule": Key("0: (5)", "coherence.sharpen_kernel"),
-    "sigma_schedule": Key("0: (1)", "coherence.sharpen_sigma"),
-    "threshold_schedule": Key("0: (0)", "coherence.sharpen_threshold"),
-    "color_coherence": Key("LAB", "color.match", refused=("Video Input",)),
+    "perlin_octaves": Key(4, "color.octaves", When("noise_type", ("perlin",), also=_MOVING)),
+    "perlin_persistence": Key(0.5, "color.persistence", When("noise_type", ("perlin",), also=_MOVING)),
+    "use_noise_mask": Key(False, "mask.noise", _MOVING),
+    "noise_mask_schedule": Key('0: ("{video_mask}")', "mask.noise", _NOISE_MASK),
+    "contrast_schedule": Key("0: (1.0)", "coherence.contrast", _MOVING),
+    "amount_schedule": Key("0: (0.1)", "coherence.sharpen", _MOVING),
+    "kernel_schedule": Key("0: (5)", "coherence.sharpen_kernel", _MOVING),
+    "sigma_schedule": Key("0: (1)", "coherence.sharpen_sigma", _MOVING),
+    "threshold_schedule": Key("0: (0)", "coherence.sharpen_threshold", _MOVING),
+    "color_coherence": Key("LAB", "color.match"),
     "color_coherence_image_path": Key("", "color.reference", When("color_coherence", ("Image",))),
     "color_coherence_video_every_N_frames": Key(
-        1, when=When("color_coherence", ("Video Input",)), unbuilt="colours of a video"
+        1, "color.every", When("color_coherence", ("Video Input",), also=_HYBRID)
     ),
     "color_force_grayscale": Key(False, "color.grayscale"),
     "legacy_colormatch": Key(True, "color.match_result"),
-    "diffusion_cadence": Key(2, "cadence"),
+    "diffusion_cadence": Key(2, "cadence", _MOVING),
     "optical_flow_cadence": Key(
-        "None", when=When("diffusion_cadence", off=(0, 1, "0", "1")), unbuilt="cadence by optical flow"
+        "None", "feedback.flow_cadence", When("diffusion_cadence", off=(0, 1, "0", "1"), also=_MOVING)
     ),
-    "cadence_flow_factor_schedule": Key("0: (1)", when=When("optical_flow_cadence"), unbuilt="cadence by optical flow"),
-    "optical_flow_redo_generation": Key("None", unbuilt="redone generation by optical flow"),
-    "redo_flow_factor_schedule": Key(
-        "0: (1)", when=When("optical_flow_redo_generation"), unbuilt="redone generation by optical flow"
+    "cadence_flow_factor_schedule": Key(
+        "0: (1)", "mix.cadence_flow", When("optical_flow_cadence", also=When("diffusion_cadence", off=(0, 1)))
     ),
-    "diffusion_redo": Key("0", unbuilt="redone generation"),
+    "optical_flow_redo_generation": Key("None", "feedback.flow_redo", _MOVING),
+    "redo_flow_factor_schedule": Key("0: (1)", "mix.redo_flow", When("optical_flow_redo_generation", also=_MOVING)),
+    "diffusion_redo": Key("0", "feedback.redo", _MOVING),
 }
 
 _SOURCES = {
     "use_init": Key(False, "init"),
-    "strength": Key(0.8, "init.denoise", When("use_init")),
+    "strength": Key(0.8, "init.denoise", Either((When("use_init", also=_MOVING), _HYBRID, _LOOPER))),
     "strength_0_no_init": Key(True, inert=_DEAD),
-    "init_image": Key("https://deforum.github.io/a1/I1.png", "init.image", When("use_init")),
+    "init_image": Key(
+        "https://deforum.github.io/a1/I1.png",
+        "init.image",
+        Either((When("use_init"), When("hybrid_use_init_image", also=_COMPOSITE))),
+    ),
     "init_image_box": Key(None, inert="never read from a settings file"),
-    "video_init_path": Key("https://deforum.github.io/a1/V1.mp4", when=_VIDEO, unbuilt="video input"),
-    "extract_nth_frame": Key(1, when=_VIDEO, unbuilt="video input"),
-    "extract_from_frame": Key(0, when=_VIDEO, unbuilt="video input"),
-    "extract_to_frame": Key(-1, when=_VIDEO, unbuilt="video input"),
-    "overwrite_extracted_frames": Key(False, when=_VIDEO, unbuilt="video input"),
+    "video_init_path": Key("https://deforum.github.io/a1/V1.mp4", "video.file", _TAKES_VIDEO),
+    "extract_nth_frame": Key(1, "video.every", _EXTRACTS),
+    "extract_from_frame": Key(0, "video.first", _EXTRACTS),
+    "extract_to_frame": Key(-1, "video.last", _EXTRACTS),
+    "overwrite_extracted_frames": Key(False, inert=_NO_EXTRACTS),
     "resume_from_timestring": Key(
         False, says="every render goes on from its finished frames; nothing is needed for it"
     ),
@@ -205,93 +246,96 @@ _SOURCES = {
     "outdir": Key(None, inert="never read from a settings file"),
 }
 
-_MASKS = {"use_mask": Key(False, unbuilt="masks"), "use_mask_video": Key(False, unbuilt="video masks")} | {
-    name: Key(default, when=_MASK, unbuilt="masks")
-    for name, default in {
-        "use_alpha_as_mask": False,
-        "mask_file": "https://deforum.github.io/a1/M1.jpg",
-        "invert_mask": False,
-        "mask_contrast_adjust": 1.0,
-        "mask_brightness_adjust": 1.0,
-        "overlay_mask": True,
-        "mask_overlay_blur": 4,
-        "fill": 1,
-        "full_res_mask": True,
-        "full_res_mask_padding": 4,
-        "mask_schedule": '0: ("{video_mask}")',
-        "video_mask_path": "https://deforum.github.io/a1/VM1.mp4",
-    }.items()
+_MASKS = {
+    "use_mask": Key(False, "mask"),
+    "use_mask_video": Key(False, "mask.video"),
+    "use_alpha_as_mask": Key(False, "mask.alpha", When("use_init", also=_MASK)),
+    "mask_file": Key(
+        "https://deforum.github.io/a1/M1.jpg", "mask.video.file", When("use_mask_video", (False,), also=_MASK)
+    ),
+    "invert_mask": Key(False, "mask.invert", _MASK),
+    "mask_contrast_adjust": Key(1.0, "mask.brightness", _MASK),
+    "mask_brightness_adjust": Key(1.0, "mask.contrast", _MASK),
+    "overlay_mask": Key(True, "mask.overlay", _MASK),
+    "mask_overlay_blur": Key(4, "mask.blur", _MASK),
+    "fill": Key(1, "mask.content", _MASK),
+    "full_res_mask": Key(True, "mask.only_masked", _MASK),
+    "full_res_mask_padding": Key(4, "mask.padding", When("full_res_mask", also=_MASK)),
+    "mask_schedule": Key('0: ("{video_mask}")', "mask.draw", _MASK),
+    "video_mask_path": Key("https://deforum.github.io/a1/VM1.mp4", "mask.video.file", When("use_mask_video")),
 }
 
-_HYBRID_KEYS = {name: Key("None", unbuilt="hybrid video") for name in ("hybrid_composite", "hybrid_motion")} | {
-    name: Key(default, when=_HYBRID, unbuilt="hybrid video")
-    for name, default in {
-        "hybrid_generate_inputframes": False,
-        "hybrid_generate_human_masks": "None",
-        "hybrid_use_first_frame_as_init_image": True,
-        "hybrid_use_init_image": False,
-        "hybrid_motion_use_prev_img": False,
-        "hybrid_flow_method": "RAFT",
-        "hybrid_flow_consistency": False,
-        "hybrid_consistency_blur": 2,
-        "hybrid_comp_mask_type": "None",
-        "hybrid_comp_mask_inverse": False,
-        "hybrid_comp_mask_equalize": "None",
-        "hybrid_comp_mask_auto_contrast": False,
-        "hybrid_comp_save_extra_frames": False,
-        "hybrid_comp_alpha_schedule": "0:(0.5)",
-        "hybrid_comp_mask_blend_alpha_schedule": "0:(0.5)",
-        "hybrid_comp_mask_contrast_schedule": "0:(1)",
-        "hybrid_comp_mask_auto_contrast_cutoff_high_schedule": "0:(100)",
-        "hybrid_comp_mask_auto_contrast_cutoff_low_schedule": "0:(0)",
-        "hybrid_flow_factor_schedule": "0:(1)",
-    }.items()
+_HYBRID_KEYS = {
+    "hybrid_composite": Key("None", "hybrid.composite", _MOVING),
+    "hybrid_motion": Key("None", "hybrid.motion", _MOVING),
+    "hybrid_generate_inputframes": Key(False, inert=_NO_EXTRACTS),
+    "hybrid_generate_human_masks": Key("None", says="people are looked for where a mask expression says {human_mask}"),
+    "hybrid_use_first_frame_as_init_image": Key(True, "init", When("hybrid_use_init_image", (False,), also=_HYBRID)),
+    "hybrid_use_init_image": Key(False, "hybrid.picture", _COMPOSITE),
+    "hybrid_motion_use_prev_img": Key(False, "hybrid.from_render", When("hybrid_motion", also=_MOVING)),
+    "hybrid_flow_method": Key("RAFT", "hybrid.flow", _FLOWING),
+    "hybrid_flow_consistency": Key(False, "hybrid.consistent", _FLOWING),
+    "hybrid_consistency_blur": Key(2, "hybrid.blur", When("hybrid_flow_consistency", also=_FLOWING)),
+    "hybrid_comp_mask_type": Key("None", "hybrid.mask", _COMPOSITE),
+    "hybrid_comp_mask_inverse": Key(False, "hybrid.invert", _SHAPED),
+    "hybrid_comp_mask_equalize": Key("None", "hybrid.equalize", _SHAPED),
+    "hybrid_comp_mask_auto_contrast": Key(False, "hybrid.auto_contrast", _SHAPED),
+    "hybrid_comp_save_extra_frames": Key(False, says="pictures of the steps in between are not kept"),
+    "hybrid_comp_alpha_schedule": Key("0:(0.5)", "mix.video", _COMPOSITE),
+    "hybrid_comp_mask_blend_alpha_schedule": Key(
+        "0:(0.5)", "mix.mask_blend", When("hybrid_comp_mask_type", ("Blend",), also=_COMPOSITE)
+    ),
+    "hybrid_comp_mask_contrast_schedule": Key("0:(1)", "mix.mask_contrast", _SHAPED),
+    "hybrid_comp_mask_auto_contrast_cutoff_high_schedule": Key(
+        "0:(100)", "mix.mask_high", When("hybrid_comp_mask_auto_contrast", also=_SHAPED)
+    ),
+    "hybrid_comp_mask_auto_contrast_cutoff_low_schedule": Key(
+        "0:(0)", "mix.mask_low", When("hybrid_comp_mask_auto_contrast", also=_SHAPED)
+    ),
+    "hybrid_flow_factor_schedule": Key("0:(1)", "mix.motion", _FLOWING),
 }
 
 _GUIDED = {
-    "use_looper": Key(False, unbuilt="guided images"),
+    "use_looper": Key(False, "guide", _MOVING),
     "init_images": Key(
         '{"0": "https://deforum.github.io/a1/Gi1.png", "max_f/4-5": "https://deforum.github.io/a1/Gi2.png", '
         '"max_f/2-10": "https://deforum.github.io/a1/Gi3.png", "3*max_f/4-15": "https://deforum.github.io/a1/Gi4.jpg", '
         '"max_f-20": "https://deforum.github.io/a1/Gi1.png"}',
-        when=_LOOPER,
-        unbuilt="guided images",
+        "guide.images",
+        _LOOPER,
     ),
-    **{
-        name: Key(default, when=_LOOPER, unbuilt="guided images")
-        for name, default in {
-            "image_strength_schedule": "0:(0.75)",
-            "blendFactorMax": "0:(0.35)",
-            "blendFactorSlope": "0:(0.25)",
-            "tweening_frames_schedule": "0:(20)",
-            "color_correction_factor": "0:(0.075)",
-        }.items()
-    },
-    "parseq_manifest": Key(None, unbuilt="Parseq"),
-    "parseq_use_deltas": Key(True, when=_PARSEQ, unbuilt="Parseq"),
-    "parseq_non_schedule_overrides": Key(True, when=_PARSEQ, unbuilt="Parseq"),
+    "image_strength_schedule": Key("0:(0.75)", inert=_DEAD),
+    "blendFactorMax": Key("0:(0.35)", "mix.guide_peak", _LOOPER),
+    "blendFactorSlope": Key("0:(0.25)", "mix.guide_swing", _LOOPER),
+    "tweening_frames_schedule": Key("0:(20)", "mix.guide_frames", _LOOPER),
+    "color_correction_factor": Key("0:(0.075)", "mix.guide_color", _LOOPER),
+    "parseq_manifest": Key(None, says="its frames say more than the settings"),
+    "parseq_use_deltas": Key(True, when=_PARSEQ, says="camera values are taken as they are, not as steps"),
+    "parseq_non_schedule_overrides": Key(True, when=_PARSEQ, says="length, cadence and rate are those of the settings"),
 }
 
 _OUTPUT = {
     "skip_video_creation": Key(False, "export"),
     "fps": Key(15, "fps"),
-    "make_gif": Key(False, unbuilt="GIF export"),
+    "make_gif": Key(False, "export"),
     "delete_imgs": Key(False, says="frames are kept: a render goes on from them"),
-    "delete_input_frames": Key(False, inert="there are no extracted frames"),
+    "delete_input_frames": Key(False, inert=_NO_EXTRACTS),
     "image_path": Key(NO_DEFAULT, inert=_WEB_UI),
-    "add_soundtrack": Key("None", unbuilt="sound"),
-    "soundtrack_path": Key("https://deforum.github.io/a1/A1.mp3", when=When("add_soundtrack"), unbuilt="sound"),
+    "add_soundtrack": Key("None", "audio"),
+    "soundtrack_path": Key("https://deforum.github.io/a1/A1.mp3", "audio.file", When("add_soundtrack", ("File",))),
     "r_upscale_video": Key(False, unbuilt="upscaling"),
     "r_upscale_factor": Key("x2", when=_UPSCALE, unbuilt="upscaling"),
     "r_upscale_model": Key("realesr-animevideov3", when=_UPSCALE, unbuilt="upscaling"),
     "r_upscale_keep_imgs": Key(True, when=_UPSCALE, unbuilt="upscaling"),
     "store_frames_in_ram": Key(False, says="frames are stored as they are made"),
-    "frame_interpolation_engine": Key("None", unbuilt="frame interpolation"),
-    "frame_interpolation_x_amount": Key(2, when=_RETIME, unbuilt="frame interpolation"),
-    "frame_interpolation_slow_mo_enabled": Key(False, when=_RETIME, unbuilt="frame interpolation"),
-    "frame_interpolation_slow_mo_amount": Key(2, when=_RETIME, unbuilt="frame interpolation"),
-    "frame_interpolation_keep_imgs": Key(False, when=_RETIME, unbuilt="frame interpolation"),
-    "frame_interpolation_use_upscaled": Key(False, when=_RETIME, unbuilt="frame interpolation"),
+    "frame_interpolation_engine": Key("None", "interpolate.model"),
+    "frame_interpolation_x_amount": Key(2, "interpolate.factor", _RETIME),
+    "frame_interpolation_slow_mo_enabled": Key(False, "interpolate.slow", _RETIME),
+    "frame_interpolation_slow_mo_amount": Key(
+        2, "interpolate.slow", When("frame_interpolation_slow_mo_enabled", also=_RETIME)
+    ),
+    "frame_interpolation_keep_imgs": Key(False, says="frames in between are kept from one render to the next anyway"),
+    "frame_interpolation_use_upscaled": Key(False, inert="frames are made larger after they are made more"),
     "sd_model_name": Key(NO_DEFAULT, says="the checkpoint is not looked for; set `model` to its path"),
     "sd_model_hash": Key(NO_DEFAULT, inert=_INFORMATION),
     "deforum_git_commit_id": Key(NO_DEFAULT, inert=_INFORMATION),
@@ -321,11 +365,14 @@ UNITS = 10  # Deforum has five, or as many as its host
 
 
 def _unit_keys(unit: int) -> dict[str, Key]:
-    master = f"cn_{unit}_enabled"
-    keys = {
-        f"cn_{unit}_{name}": Key(value, when=When(master), unbuilt="ControlNet units") for name, value in UNIT.items()
-    }
-    return keys | {master: replace(keys[master], when=None)}
+    """The keys of a unit; numbers and files go where the unit does, whatever its place in `controls` is."""
+    active = When(f"cn_{unit}_enabled")
+    away = Either((When(f"cn_{unit}_loopback_mode", (False,), also=active),))
+    keys = {name: Key(value, "controls", active) for name, value in UNIT.items()}
+    keys["enabled"] = Key(False, "controls")
+    keys["overwrite_frames"] = Key(True, inert=_NO_EXTRACTS)
+    keys["vid_path"] = Key("", "controls", away)
+    return {f"cn_{unit}_{name}": key for name, key in keys.items()}
 
 
 KEYS: dict[str, Key] = {

@@ -13,17 +13,19 @@ import numpy as np
 from animator.checks import LONGEST_NAME
 from animator.importers import Imported
 from animator.importers.deforum_keys import OFF
+from animator.importers.deforum_sources import controls, feedback, guide, hybrid, masks, outputs, takes_hybrid, video
+from animator.importers.deforum_units import as_schedule, constant, init_denoise, named, scaled_text
 from animator.jsontext import shown
 from core.errors import Fault, ScheduleError
-from schedules.rewrite import canonical, scaled
+from schedules.rewrite import canonical
 from schedules.schedule import Schedule
 
 Settings = Mapping[str, Any]
 Part = Callable[[Settings], Imported]
 
-MODES = {"2D": "flat", "3D": "depth"}
+MODES = {"2D": "flat", "3D": "depth", "Video Input": "video"}
 BORDERS = {"replicate": "border"}
-COLORS = {"None": "none", "Image": "lab", "LAB": "lab", "HSV": "hsv", "RGB": "rgb"}
+COLORS = {"None": "none", "Image": "lab", "Video Input": "lab", "LAB": "lab", "HSV": "hsv", "RGB": "rgb"}
 NOISES = {"uniform": "white"}
 WORLD = 1 / 400  # frame heights for one unit of a 3D translation: 1/200 world unit, and a frame is 2 of those high
 TOKEN_LENGTH = 50  # characters of a setting's value in batch_name
@@ -48,11 +50,15 @@ def run(settings: Settings) -> Imported:
     behavior, every, cadence, frames = (
         settings[key] for key in ("seed_behavior", "seed_iter_N", "diffusion_cadence", "max_frames")
     )
+    if settings["use_looper"] and settings["animation_mode"] in ("2D", "3D"):
+        behavior = "schedule"
+    if settings["animation_mode"] not in ("2D", "3D"):
+        cadence = 1
     seeds = {"behavior": behavior}
     if behavior == "iter":
         seeds |= {"every": every, "short_first": every != 1}
     elif behavior == "schedule":
-        seeds |= {"schedule": _text(settings["seed_schedule"])}
+        seeds |= {"schedule": as_schedule(settings["seed_schedule"])}
     if behavior in ("random", "schedule"):
         notes.append(f"seed_behavior {behavior!r}: random seeds are drawn from the project's seed, so that they repeat")
     if type(cadence) is int and type(frames) is int and cadence > 1:
@@ -66,9 +72,8 @@ def run(settings: Settings) -> Imported:
         "frames": frames,
         "seed": settings["seed"],
         "seeds": seeds,
-        "mode": _named(settings["animation_mode"], MODES),
+        "mode": named(settings["animation_mode"], MODES),
         "cadence": cadence,
-        "export": [] if settings["skip_video_creation"] else [{"format": "mp4"}],
     }
     return Imported(data, (*said, *notes))
 
@@ -88,6 +93,8 @@ def words(settings: Settings) -> Imported:
 
 def motion(settings: Settings) -> Imported:
     """Camera and warp, flat or in depth."""
+    if settings["animation_mode"] not in ("2D", "3D"):
+        return Imported({})
     flips = bool(settings["enable_perspective_flip"])
     made = _motion_in_depth(settings) if settings["animation_mode"] == "3D" else _flat_motion(settings, flips)
     camera, warp, notes = dict(made.data["camera"]), dict(made.data["warp"]), made.notes
@@ -110,15 +117,15 @@ def _flat_motion(settings: Settings, flips: bool) -> Imported:
         "center_y": settings["transform_center_y"],
     }
     shifts = {
-        "x": _scaled(settings["translation_x"], -1 / height),
-        "y": _scaled(settings["translation_y"], 1 / height),
+        "x": scaled_text(settings["translation_x"], -1 / height),
+        "y": scaled_text(settings["translation_y"], 1 / height),
     }
     notes: tuple[str, ...] = ()
     if not flips:
         camera |= shifts
-    elif any(_constant(value) != 0 for value in shifts.values()):
+    elif any(constant(value) != 0 for value in shifts.values()):
         notes = ("translation_x, translation_y: without effect beside the perspective flip in 2D, as in Deforum",)
-    border = _named(settings["border"], BORDERS)
+    border = named(settings["border"], BORDERS)
     return Imported({"camera": camera, "warp": {"border": border, "sampling": "bilinear"}}, notes)
 
 
@@ -126,9 +133,9 @@ def _motion_in_depth(settings: Settings) -> Imported:
     uses_ratio, (width, height) = settings["aspect_ratio_use_old_formula"], (settings["W"], settings["H"])
     ratio = width / height if uses_ratio and all(type(side) is int and side > 0 for side in (width, height)) else None
     camera = {
-        "x": _scaled(settings["translation_x"], WORLD),
-        "y": _scaled(settings["translation_y"], WORLD),
-        "z": _scaled(settings["translation_z"], WORLD),
+        "x": scaled_text(settings["translation_x"], WORLD),
+        "y": scaled_text(settings["translation_y"], WORLD),
+        "z": scaled_text(settings["translation_z"], WORLD),
         "pitch": settings["rotation_3d_x"],
         "yaw": settings["rotation_3d_y"],
         "roll": settings["rotation_3d_z"],
@@ -197,31 +204,43 @@ def sampling(settings: Settings) -> Imported:
         data["drawing"] = {"tiling": True}
     if settings["enable_checkpoint_scheduling"]:
         data["checkpoint"] = settings["checkpoint_schedule"]
-    if settings["use_init"] and settings["init_image"]:
-        data["init"] = {"image": settings["init_image"], "denoise": _init_denoise(settings["strength"])}
-    elif settings["use_init"]:
-        notes = (*notes, "use_init: there is no init_image; the first picture is made from text, as in Deforum")
+    started, said = _start(settings)
+    data |= started
+    notes = (*notes, *said)
     if isinstance(sampler, int):
         way_out = "Write its name, as in Euler a"
         return Imported(data, notes, (Fault("sampler", f"{sampler} is a place in another program's list", way_out),))
     return Imported(data | {"sampler": sampler}, notes)
 
 
+def _start(settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What the first picture starts from, beside guided images."""
+    mode, guided = settings["animation_mode"], settings["use_looper"]
+    if mode == "Video Input" or (guided and mode in ("2D", "3D")):
+        return {}, ()
+    denoise = init_denoise(settings["strength"])
+    takes_first = settings["hybrid_use_first_frame_as_init_image"] and not settings["hybrid_use_init_image"]
+    if takes_first and takes_hybrid(settings):
+        return {"init": {"image": "video", "denoise": denoise}}, ()
+    if not settings["use_init"]:
+        return {}, ()
+    if not settings["init_image"]:
+        return {}, ("use_init: there is no init_image; the first picture is made from text, as in Deforum",)
+    return {"init": {"image": settings["init_image"], "denoise": denoise}}, ()
+
+
 def coherence(settings: Settings) -> Imported:
     """What happens to the carried picture between frames."""
-    wanted, is_legacy = settings["color_coherence"], settings["legacy_colormatch"]
-    color = {
-        "match": _named("None" if wanted is None else wanted, COLORS),
-        "match_result": not is_legacy,
-        "repin": bool(is_legacy),
-        "noise_kind": _named(settings["noise_type"], NOISES),
+    palette, notes = _palette(settings)
+    color = palette | {
+        "noise_kind": named(settings["noise_type"], NOISES),
         "octaves": settings["perlin_octaves"],
         "persistence": settings["perlin_persistence"],
         "grayscale": settings["color_force_grayscale"],
         "look": "deforum",
     }
-    if wanted == "Image":
-        color["reference"] = settings["color_coherence_image_path"]
+    if settings["animation_mode"] not in ("2D", "3D"):
+        return Imported({"color": color}, notes)
     numbers = {
         "noise": settings["noise_schedule"],
         "contrast": settings["contrast_schedule"],
@@ -230,54 +249,47 @@ def coherence(settings: Settings) -> Imported:
         "sharpen_sigma": settings["sigma_schedule"],
         "sharpen_threshold": settings["threshold_schedule"],
     }
-    return Imported({"color": color, "coherence": numbers})
+    return Imported({"color": color, "coherence": numbers}, notes)
 
 
-PARTS: tuple[Part, ...] = (run, words, motion, depth, sampling, coherence)
+def _palette(settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Whose colours are kept, and when pictures are brought to them."""
+    wanted, is_legacy = settings["color_coherence"], settings["legacy_colormatch"]
+    wanted = "None" if wanted is None else wanted
+    hybrid_is_set = settings["hybrid_composite"] not in OFF or settings["hybrid_motion"] not in OFF
+    over_video = settings["animation_mode"] not in ("2D", "3D")
+    notes: list[str] = []
+    if wanted == "Video Input" and not hybrid_is_set:
+        wanted = "None" if over_video else "LAB"
+        notes.append("color_coherence 'Video Input': without hybrid video it has no reference, as in Deforum")
+    if over_video and wanted in ("LAB", "HSV", "RGB"):
+        wanted = "None"
+        notes.append("color_coherence: every frame keeps its own colours in Video Input, as in Deforum")
+    color = {"match": named(wanted, COLORS), "match_result": not is_legacy, "repin": bool(is_legacy)}
+    if wanted == "Image":
+        color["reference"] = settings["color_coherence_image_path"]
+    elif wanted == "Video Input":
+        color |= {"reference": "video", "every": settings["color_coherence_video_every_N_frames"]}
+    if color["match"] != "none":
+        both = "before" if is_legacy else "before and after"
+        notes.append(f"color_coherence: matched {both} generation in swapped channels, as in Deforum (color.look)")
+    return color, tuple(notes)
 
 
-def _named(value: Any, names: Mapping[str, str]) -> Any:
-    """A word of Deforum as ours; what is none stays for the check to tell."""
-    return names.get(value, value) if isinstance(value, str) else value
-
-
-def _scaled(value: Any, factor: float, offset: float = 0.0) -> Any:
-    """A number or schedule in other units; what is neither stays for the check to tell."""
-    try:
-        if isinstance(value, str):
-            return scaled(value, factor, offset)
-        return value * factor + offset if type(value) in (int, float) else value
-    except (ScheduleError, OverflowError):
-        return value
-
-
-def _constant(value: Any) -> float | None:
-    """The number that a schedule has on its first frame alone, None if it is more than one key or no number."""
-    if not isinstance(value, str):
-        return value if type(value) in (int, float) else None
-    try:
-        return Schedule.parse(value, 1).at(0) if value.count(":") == 1 else None
-    except ScheduleError:
-        return None
-
-
-def _text(value: Any) -> Any:
-    """A number as a schedule."""
-    return f"0:({value})" if type(value) in (int, float) else value
-
-
-def _init_denoise(strength: Any) -> Any:
-    return min(max(1 - strength, 0.0), 1.0) if type(strength) in (int, float) else strength
+PARTS: tuple[Part, ...] = (
+    *(run, words, motion, depth, sampling, coherence),
+    *(feedback, video, hybrid, masks, guide, controls, outputs),
+)
 
 
 def _denoise(settings: Settings) -> tuple[Any, tuple[str, ...]]:
     """1 - strength, held in 0..1 as Deforum does on every frame."""
-    denoise = _scaled(settings["strength_schedule"], -1.0, 1.0)
+    denoise = scaled_text(settings["strength_schedule"], -1.0, 1.0)
     frames, seed = settings["max_frames"], settings["seed"]
     if type(frames) is not int or not 1 <= frames <= 1_000_000:
         return denoise, ()
     try:
-        values = Schedule.parse(_text(denoise), frames, max(seed, 0) if type(seed) is int else 0).values()
+        values = Schedule.parse(as_schedule(denoise), frames, max(seed, 0) if type(seed) is int else 0).values()
     except (ScheduleError, TypeError, AttributeError):
         return denoise, ()
     held = np.clip(values, 0, 1)

@@ -12,6 +12,8 @@ from core.image import FlowField, Image
 from motion.flow import refuse_unequal
 from motion.flow._grey import grey
 
+SPREAD = 1.2  # pixels; standard deviation of the weights a polynomial is fitted with
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -20,6 +22,7 @@ class Options:
     levels: int = 3  # 1 to 10; pictures looked at, each half as large as the one before
     window: int = 15  # 3 to 255 pixels; larger is smoother and sees faster motion
     iterations: int = 3  # 1 to 50; rounds at each level
+    neighbours: int = 5  # 3 to 15 pixels; width of what a polynomial is fitted to; larger is smoother
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,8 @@ class Farneback:
         """See `FlowEstimator.flow`."""
         refuse_unequal(source, target)
         height, width = source.shape[:2]
-        looks = (0.5, self.options.levels, self.options.window, self.options.iterations, 5, 1.2, 0)
+        chosen = self.options
+        looks = (0.5, chosen.levels, chosen.window, chosen.iterations, chosen.neighbours, SPREAD, 0)
         found = cv2.calcOpticalFlowFarneback(grey(target), grey(source), None, *looks)  # type: ignore[call-overload]
         return np.ascontiguousarray(found[:height, :width], np.float32)
 
@@ -47,7 +51,7 @@ def build(options: Options, pool: ModelPool) -> Farneback:
     Raises:
         UserError: for numbers out of range.
     """
-    allowed = {"levels": (1, 10), "window": (3, 255), "iterations": (1, 50)}
+    allowed = {"levels": (1, 10), "window": (3, 255), "iterations": (1, 50), "neighbours": (3, 15)}
     for name, (low, high) in allowed.items():
         if not low <= (value := getattr(options, name)) <= high:
             raise UserError(f"{value} is out of range", where=name, way_out=f"Allowed: {low} .. {high}")

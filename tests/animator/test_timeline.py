@@ -61,7 +61,8 @@ def test_the_timeline_is_a_function_of_the_index():
 def test_columns_hold_every_number_of_every_frame():
     columns = Timeline(Project(frames=5, prompts={"0": "a"}, camera={"x": "0:(t)"})).columns()
     assert np.array_equal(columns["camera.x"], range(5))
-    assert {name.partition(".")[0] for name in columns} == {"camera", "sampling", "coherence", "stylize"}
+    sections = {"camera", "sampling", "coherence", "stylize", "mix"}
+    assert {name.partition(".")[0] for name in columns} == sections
 
 
 def test_noise_is_drawn_apart_from_the_picture_except_under_deforum_rules():

@@ -11,27 +11,9 @@ from core.errors import ProjectError
 from tests.animator.importers.test_deforum import complete, faults, imported, project
 
 UNBUILT = [
-    ("animation_mode", "Video Input"),
     ("animation_mode", "Interpolation"),
-    ("color_coherence", "Video Input"),
     ("restore_faces", True),
-    ("motion_preview_mode", True),
-    ("use_noise_mask", True),
-    ("optical_flow_cadence", "RAFT"),
-    ("optical_flow_redo_generation", "DIS Fine"),
-    ("diffusion_redo", 2),
-    ("use_mask", True),
-    ("use_mask_video", True),
-    ("hybrid_composite", "Normal"),
-    ("hybrid_motion", "Optical Flow"),
-    ("use_looper", True),
-    ("parseq_manifest", "{}"),
-    ("make_gif", True),
-    ("add_soundtrack", "File"),
     ("r_upscale_video", True),
-    ("frame_interpolation_engine", "FILM"),
-    ("cn_1_enabled", True),
-    ("cn_5_enabled", True),
     ("save_depth_maps", True),
 ]
 
@@ -44,26 +26,31 @@ def test_what_is_not_built_yet_is_refused_with_its_key_and_value(key, value):
 
 
 def test_every_refusal_is_told_at_once_and_what_hangs_on_it_is_not():
-    found = faults(
-        use_mask=True, invert_mask=True, make_gif=True, hybrid_motion="Affine", hybrid_flow_factor_schedule="0:(3)"
-    )
-    assert set(found) == {"use_mask", "make_gif", "hybrid_motion"}
+    found = faults(restore_faces=True, r_upscale_video=True, r_upscale_factor="x4")
+    assert set(found) == {"restore_faces", "r_upscale_video"}
 
 
-@pytest.mark.parametrize("key", [key for key, row in KEYS.items() if row.unbuilt and row.when])
-def test_what_hangs_on_something_off_is_said_and_not_refused(key):
-    if key == "optical_flow_cadence":
-        loaded = imported(diffusion_cadence=1, optical_flow_cadence="RAFT")
-    else:
-        loaded = imported(
-            **{key: "something else"} if not isinstance(KEYS[key].default, bool) else {key: not KEYS[key].default}
-        )
+HANGING = {
+    "use_mask": {"mask_file": "x.png"},
+    "hybrid_composite": {"hybrid_comp_alpha_schedule": "0:(0.9)"},
+    "use_looper": {"blendFactorMax": "0:(0.9)"},
+    "parseq_manifest": {"parseq_use_deltas": False},
+    "cn_1_enabled": {"cn_1_weight": "0:(0.5)"},
+    "frame_interpolation_engine": {"frame_interpolation_x_amount": 4},
+    "add_soundtrack": {"soundtrack_path": "x.mp3"},
+}
+
+
+@pytest.mark.parametrize("master", HANGING)
+def test_what_hangs_on_something_off_is_said_and_not_refused(master):
+    (key,) = HANGING[master]
+    loaded = imported(**HANGING[master])
     assert any(note.startswith("without effect") and key in note for note in loaded.warnings)
 
 
 def test_a_file_at_its_defaults_is_imported_with_few_words():
     notes = [note.partition(" ")[0] for note in imported().warnings]
-    assert notes == ["sd_model_name", "batch_name:", "diffusion_cadence"]
+    assert notes == ["sd_model_name", "batch_name:", "diffusion_cadence", "color_coherence:"]
 
 
 def test_settings_of_the_other_mode_are_said_to_have_no_effect():
