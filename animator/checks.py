@@ -23,6 +23,8 @@ from core.registry import Registry
 from core.weights import CHECKPOINT, is_hub_id, missing, on_this_machine
 from diffusion import backends
 from diffusion.models.files import AUTOMATIC, vae_path
+from diffusion.models.outline import Outline, outline
+from diffusion.models.text_width import check_width
 from diffusion.prompt.named import network_file, tags
 from diffusion.sampling.presets import PRESETS
 from interpolation.models import REGISTRY as INTERPOLATORS
@@ -158,35 +160,57 @@ def _model_faults(project: "Project") -> Iterator[Fault]:
             yield Fault("vae", error.what, error.way_out)
     if project.refiner is not None:
         yield from _named_model_faults("refiner.model", project.refiner.model)
-    if project.checkpoint.strip():
-        try:
-            names = Steps.parse(project.checkpoint, project.frames, max(project.seed, 0)).values()
-        except ScheduleError as error:
-            yield Fault("checkpoint", error.what, error.way_out)
-            return
-        for name in dict.fromkeys(names):
+    try:
+        for name in _checkpoints(project):
             yield from _named_model_faults("checkpoint", name)
+    except ScheduleError as error:
+        yield Fault("checkpoint", error.what, error.way_out)
+
+
+def _checkpoints(project: "Project") -> tuple[str, ...]:
+    """The models that its schedule names, each once; raises ScheduleError for a text that is none."""
+    if not project.checkpoint.strip():
+        return ()
+    return tuple(dict.fromkeys(Steps.parse(project.checkpoint, project.frames, max(project.seed, 0)).values()))
 
 
 def _named_model_faults(field: str, name: str) -> Iterator[Fault]:
+    """A model that is not there, or is seen to be none from its header or settings."""
     try:
-        if on_this_machine(CHECKPOINT, name) is None and not is_hub_id(name):
+        found = on_this_machine(CHECKPOINT, name)
+        if found is not None:
+            outline(found)
+        elif not is_hub_id(name):
             raise missing(CHECKPOINT, name)
     except WeightsError as error:
-        yield Fault(field, error.what, error.way_out)
+        yield Fault(field, f"{error.where}: {error.what}" if error.where else error.what, error.way_out)
 
 
 def _tag_faults(project: "Project") -> Iterator[Fault]:
-    """Tags of prompts that are wrong, or name a LoRA or hypernetwork that is not there; each name once."""
+    """Tags of prompts that are wrong, or name a network that is not there or is made for other models; each once."""
     if not asks_networks(project.generator):
         return
     told: set[tuple[str, str]] = set()
+    outlines = _outlines(project)
     texts = {"positive": project.positive, **{f"prompts.{key}": text for key, text in project.prompts.items()}}
     for field, text in texts.items():
         try:
             for tag in tags(text.partition(NEGATIVE)[0]):
                 if tag not in told:
                     told.add(tag)
-                    network_file(*tag)
+                    path = network_file(*tag)
+                    if tag[0] != "hypernet":
+                        check_width(path, outlines)
         except UserError as error:
             yield Fault(field, error.what, error.way_out)
+
+
+def _outlines(project: "Project") -> dict[str, Outline]:
+    """What the models of a project are, where their files tell it; empty if one does not."""
+    try:
+        found = {name: on_this_machine(CHECKPOINT, name) for name in (project.model, *_checkpoints(project))}
+        outlines = {name: path and outline(path) for name, path in found.items()}
+    except UserError:
+        return {}
+    told = {name: one for name, one in outlines.items() if one}
+    return told if len(told) == len(outlines) else {}

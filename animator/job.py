@@ -14,6 +14,7 @@ from animator.between import KeptBetween
 from animator.build import build_depth, build_mode
 from animator.closers import Closer, delivered
 from animator.closing import LoopRules, Ring
+from animator.entries import asks_networks
 from animator.finish import (
     Output,
     Sink,
@@ -26,6 +27,7 @@ from animator.finish import (
     sheet,
     soundtrack,
 )
+from animator.fitting import Draw, network_faults
 from animator.hearing import series_of
 from animator.loop import render_frames
 from animator.modes import Mode
@@ -37,7 +39,7 @@ from animator.store import LOG, FrameStore, finished_steps
 from animator.timeline import Timeline
 from animator.watching import Clip
 from core.devices import ModelPool
-from core.errors import UserError
+from core.errors import ProjectError, UserError
 from core.image import Image, Size
 from core.seeds import SEED_RANGE
 from interpolation.models import REGISTRY as INTERPOLATORS
@@ -102,6 +104,7 @@ class RenderJob:
     def frames(self) -> Generator[Frame, None, None]:
         """All frames of the span in order, each safe on disk when it is yielded."""
         mode, steps, text = self.mode, self.steps, self._text()  # whatever is missing is told before a folder is made
+        self._check_networks()
         with FrameStore(self.out, text) as store:
             with replacing(self.out / PROJECT_FILE) as temporary:
                 temporary.write_text(text[EMBEDDED_KEY] + "\n", encoding="utf-8")
@@ -179,6 +182,15 @@ class RenderJob:
         assert source is not None
         footage = Footage(self.source / Path(source.clip).expanduser(), self.project.fps)
         return Clip(source, footage, self.project.size)
+
+    def _check_networks(self) -> None:
+        """Raises ProjectError for networks of prompts that do not fit the models they are used with."""
+        if not asks_networks(self.project.generator):
+            return
+        first = (step.frames[0] for step in self.steps)
+        draws = (Draw(f"frame {one.index}", one.checkpoint or self.project.model, one.prompt) for one in first)
+        if faults := list(network_faults(draws)):
+            raise ProjectError(self.project.name, faults)
 
     def _text(self) -> dict[str, str]:
         """What every file made here says about itself."""

@@ -28,7 +28,7 @@ from core.errors import UserError
 from core.hashing import array_fingerprint, file_fingerprint, fingerprint
 from core.image import Image, Mask, Size, resized
 from diffusion.backends import Generator
-from diffusion.models.files import model_identity, model_path
+from diffusion.models.files import drawing_identity, model_path
 from media.footage import Footage
 from media.read import read_image, read_image_and_alpha
 from motion.depth import DepthEstimator
@@ -240,4 +240,4 @@ def _no_video(_frame: int) -> NoReturn:
 def _models(project: Project) -> dict[str, str]:
     """The identities of all models that a project names besides its own."""
     refiner = [project.refiner.model] if project.refiner else []
-    return {name: model_identity(model_path(name)) for name in {*checkpoints(project), *refiner} if name}
+    return {name: drawing_identity(model_path(name)) for name in {*checkpoints(project), *refiner} if name}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.terminal import AsJson, ModelsFolders, say, warn
+from commands.terminal import AsJson, Compile, Memory, ModelsFolders, Precision, VaePrecision, say, warn
 
 if TYPE_CHECKING:
     from animator.orders.asked import Asked
@@ -83,6 +83,10 @@ def command(
     generator: Annotated[str, Option(help="Who draws; noise is for tests.")] = "stills",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace files that are in the way.")] = False,
     models_dir: ModelsFolders = None,
+    memory: Memory = "",
+    precision: Precision = "",
+    vae_precision: VaePrecision = "",
+    compile_: Compile = False,
     as_json: AsJson = False,
 ) -> int:
     """Make pictures from text, from pictures, and in grids; each says how it was made, and can be repeated."""

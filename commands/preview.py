@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.render import Frames, Fresh, Model, Projects, prepared, render_all
-from commands.terminal import ModelsFolders, OutFolder, Settings
+from commands.terminal import Memory, ModelsFolders, OutFolder, Settings
 
 Generator = Annotated[
     str,
@@ -26,6 +26,7 @@ def command(
     frames: Frames = "",
     settings: Settings = None,
     models_dir: ModelsFolders = None,
+    memory: Memory = "",
 ) -> int:
     """Render small: camera, timing and prompts' places within seconds, without a model or quickly drawn."""
     from animator.project import as_preview

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.terminal import ModelsFolders, OutFolder, Settings, say, warn
+from commands.terminal import Compile, Memory, ModelsFolders, OutFolder, Precision, Settings, VaePrecision, say, warn
 from core.errors import DriftloopError, UserError
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ def command(
     frames: Frames = "",
     settings: Settings = None,
     models_dir: ModelsFolders = None,
+    memory: Memory = "",
+    precision: Precision = "",
+    vae_precision: VaePrecision = "",
+    compile_: Compile = False,
 ) -> int:
     """Render projects. Finished frames are kept: the same command again goes on where it stopped."""
     changes = [*(settings or ())]

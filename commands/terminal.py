@@ -13,6 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from core.errors import DriftloopError, UserError
+from core.tuning import COMPILE_VARIABLE, INDUCTOR, MEMORY_VARIABLE, PRECISION_VARIABLE, VAE_VARIABLE, tuning
 from core.weights import MODELS_VARIABLE
 
 DONE, OURS, THEIRS, INTERRUPTED = 0, 1, 2, 130  # exit codes: done, our fault, the user's mistake, Ctrl-C
@@ -43,6 +44,56 @@ ModelsFolders = Annotated[
         callback=_use_models,
         help="Folder with your models, laid out as the web UI has it; may be given many times.",
     ),
+]
+
+
+def _remembered(variable: str) -> Callable[[str], str]:
+    """Puts an option into the environment, where everything that runs models finds it."""
+
+    def remember(value: str) -> str:
+        if value:
+            os.environ[variable] = value
+            tuning()  # tells an unknown word before any work
+        return value
+
+    return remember
+
+
+Memory = Annotated[
+    str,
+    typer.Option(
+        metavar="low|balanced|high",
+        callback=_remembered(MEMORY_VARIABLE),
+        help="Of the device: high keeps all networks there, balanced one at a time, low parts of one.",
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="float32|float16|bfloat16",
+        callback=_remembered(PRECISION_VARIABLE),
+        help="What models compute in; else float16 on accelerators, float32 on processors.",
+    ),
+]
+VaePrecision = Annotated[
+    str,
+    typer.Option(
+        metavar="float32|bfloat16",
+        callback=_remembered(VAE_VARIABLE),
+        help="What the autoencoder computes in; bfloat16 is quicker on accelerators, and coarser.",
+    ),
+]
+
+
+def _compile_models(given: bool) -> bool:
+    if given:
+        os.environ[COMPILE_VARIABLE] = INDUCTOR
+    return given
+
+
+Compile = Annotated[
+    bool,
+    typer.Option("--compile", callback=_compile_models, help="Compile the UNet: slow to start, then quicker."),
 ]
 
 

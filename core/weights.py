@@ -43,7 +43,12 @@ CHECKPOINT = ModelKind(
     by_part=True,
 )
 VAE = ModelKind("VAE", ("VAE",), (*VAE_ENDINGS, ".safetensors", ".ckpt", ".pt"), marks=("config.json",))
-LORA = ModelKind("LoRA", ("Lora", "LyCORIS", "loras"), (".safetensors", ".pt", ".ckpt"))
+LORA = ModelKind(
+    "LoRA",
+    ("Lora", "LyCORIS", "loras"),
+    (".safetensors", ".pt", ".ckpt"),
+    marks=("adapter_config.json", "unet/adapter_config.json", "text_encoder/adapter_config.json"),
+)
 EMBEDDING = ModelKind("embedding", ("embeddings",), (".safetensors", ".pt", ".bin", ".png", ".webp", ".jxl", ".avif"))
 HYPERNETWORK = ModelKind("hypernetwork", ("hypernetworks",), (".pt", ".safetensors", ".ckpt"))
 CONTROLNET = ModelKind(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import torch
 
+from diffusion.models.files import lora_files
 from diffusion.models.hypernetwork import Hypernetwork, attended, check_fit, load_hypernetwork
 from diffusion.models.loaded import LoadedModel
 from diffusion.models.lora import load_lora, open_lora
@@ -92,7 +93,7 @@ class ExtraNetworks:
 
     def _found(self, network: ExtraNetwork) -> tuple[Path, int]:
         path = self._files.network(network.kind, network.name)
-        return path, path.stat().st_mtime_ns
+        return path, max(file.stat().st_mtime_ns for file in lora_files(path))
 
     def _overlay(self, side: Side, uses: Sequence[Use]) -> Overlay:
         if side not in self._latest or self._latest[side][0] != uses:
@@ -106,7 +107,7 @@ class ExtraNetworks:
 
     @cached_property
     def _targets(self) -> dict[Layer, Target]:
-        return targets(self._model)
+        return targets(self._model.unet, [part.encoder for part in self._model.text])
 
     def _loaded(self, path: Path, _changed: int) -> dict[Side, tuple[Change, ...]]:
         """The changes of a file, by the side of the model they are for."""
@@ -117,7 +118,7 @@ class ExtraNetworks:
     def _loaded_hypernetwork(self, path: Path, _changed: int) -> Hypernetwork:
         with torch.inference_mode(False):  # type: ignore[no-untyped-call]
             found = load_hypernetwork(path)
-        check_fit(found, self._model)
+        check_fit(found, self._model.unet)
         return found
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from core.devices import ModelPool
 from core.errors import UserError
 from core.image import Size, to_image
+from core.tuning import tuning
 from diffusion.canvas import Enlarge, scaled
 from diffusion.drifting import drift_of
 from diffusion.hires import Enlargement, centre, first_request, resized_latent, second_request
@@ -42,7 +43,7 @@ from diffusion.tiling import circular
 from diffusion.upscalers import enlarger, latent_mode
 
 SAME_TIME = 0.51  # training steps; timesteps nearer than this are one, rounded or not
-MOST_TOGETHER = 4  # pictures in one batch; more are hardly faster and cost memory
+MOST_TOGETHER = 4  # pictures in one batch; more are hardly faster and cost memory. Where that is low: one
 
 FloatPicture = NDArray[np.float32]  # H x W x 3, RGB, sRGB, about 0..1, not clipped; NaN where a model broke
 Load = Callable[[str], LoadedModel]
@@ -113,11 +114,12 @@ class Studio:
         self._upscaler = upscaler or partial(enlarger, pool=ModelPool())
         self._files = files or NamedFiles()
         self._kits = {"": Kit(model, self._files)}
+        self._most_together = 1 if tuning().memory == "low" else MOST_TOGETHER
 
     @property
     def is_half(self) -> bool:
-        """Whether the model computes in less than float32."""
-        return self._model.dtype != torch.float32
+        """Whether the model, or its autoencoder, computes in less than float32."""
+        return {self._model.dtype, self._model.autoencoder.network.dtype} != {torch.float32}
 
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def pictures(self, requests: Sequence[ImageRequest]) -> list[FloatPicture]:
@@ -144,7 +146,7 @@ class Studio:
             batches.setdefault(self._batch(one), []).append(place)
         latents: dict[int, Tensor] = {}
         for batch, places in batches.items():
-            for some in _cut(places, MOST_TOGETHER if batch.plan.sampler.fits_batch else 1):
+            for some in _cut(places, self._most_together if batch.plan.sampler.fits_batch else 1):
                 latents |= zip(some, self._sampled(batch, [passes[place] for place in some]), strict=True)
         return latents
 
@@ -282,9 +284,11 @@ class Studio:
         if mode is not None:
             enlarged = resized_latent(latent.unsqueeze(0), rows, columns, mode)
         else:
-            picture = to_image(self._decoded(Pass(request, request.model), latent))
-            grown = scaled(picture, sizes.enlarged, self._upscaler(hires.upscaler))
+            picture = self._decoded(Pass(request, request.model), latent)
+            grown = scaled(to_image(np.nan_to_num(picture)), sizes.enlarged, self._upscaler(hires.upscaler))
             enlarged = other.encoded(grown, sizes.enlarged)
+            if not np.isfinite(picture).all():
+                enlarged = torch.full_like(enlarged, math.nan)  # stays broken to the end, where it is seen
         second = second_request(request, hires)
         return Pass(second, model, centre(enlarged, *other.cells(sizes.final)), int(request.sampling.steps))
 

@@ -11,7 +11,7 @@ from animator.orders.units import told
 from core.checksum import checksum
 from core.errors import WeightsError
 from core.hashing import CHUNK
-from diffusion.models.files import model_identity, model_path
+from diffusion.models.files import lora_files, model_identity, model_path
 from diffusion.prompt.named import network_file, tags
 
 MODEL_DIGITS, LORA_DIGITS = 10, 12  # hex digits
@@ -41,7 +41,7 @@ def lora_hash(path: Path) -> str:
         WeightsError: if it cannot be read.
     """
     try:
-        return _lora_hash(path, path.stat().st_mtime_ns)
+        return checksum(lora_files(path))[:LORA_DIGITS] if path.is_dir() else _lora_hash(path, path.stat().st_mtime_ns)
     except OSError as fault:
         raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
 

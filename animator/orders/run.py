@@ -6,6 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from animator.build import build_generator
+from animator.fitting import Draw, network_faults
 from animator.orders.drawing import Hands, Made, drawn
 from animator.orders.facts import facts
 from animator.orders.files import Source, Target
@@ -13,7 +14,7 @@ from animator.orders.order import Order
 from animator.orders.plan import Plan, square
 from animator.orders.units import Steering
 from core.devices import ModelPool
-from core.errors import UserError
+from core.errors import ProjectError, UserError
 from core.image import Image, Size
 from core.seeds import SEED_RANGE
 from diffusion.backends import Generator
@@ -74,7 +75,11 @@ class Run:
         return self.grid and self.total > 1 and not self.named_as_sources
 
     def check(self, *, may_replace: bool) -> None:
-        """Raises UserError if files would be replaced, or the grid would be too large."""
+        """Raises UserError if networks do not fit, files would be replaced, or the grid would be too large."""
+        if self.generator == "stills":
+            draws = (Draw("prompt", order.model, ((order.prompt, 1.0),)) for order in self.plan.orders)
+            if faults := list(network_faults(draws)):
+                raise ProjectError("image", faults)
         if self.is_grid and self.plan.layout is None:
             rows, columns = layout(self.total, self.rows)
             width, height = _drawn_size(self.plan.orders[0])

@@ -13,13 +13,11 @@ from core.errors import BrokenPicture
 from core.hashing import fingerprint
 from core.image import Image, to_image
 from diffusion.canvas import Enlarge
-from diffusion.models.files import model_identity, model_path, vae_identity, vae_path
+from diffusion.models.files import drawing_identity, model_path, vae_identity, vae_path
 from diffusion.request import ImageRequest
 from diffusion.upscalers import enlarger
 
 if TYPE_CHECKING:
-    import torch
-
     from diffusion.models.controlnet import Network
     from diffusion.models.loaded import LoadedModel
     from diffusion.pictures import FloatPicture, Studio
@@ -59,7 +57,7 @@ class Stills:
         """Of the files of the model and its autoencoder; found without loading them."""
         path = model_path(self._options.model)
         vae = vae_path(self._options.vae, path)
-        return fingerprint("stills", model_identity(path), *([] if vae is None else [vae_identity(vae)]))
+        return fingerprint("stills", drawing_identity(path), *([] if vae is None else [vae_identity(vae)]))
 
     def generate(self, requests: Sequence[ImageRequest]) -> list[Image]:
         """One picture a request, uint8, H x W x 3, RGB, of the request's size, or larger by its hires fix.
@@ -90,12 +88,10 @@ class Stills:
     @cached_property
     def _exact_studio(self) -> "Studio":
         """The model in float32."""
-        import torch
-
         from diffusion.pictures import Studio
 
         def load(name: str) -> "LoadedModel":
-            return self._loaded(name, torch.float32)
+            return self._loaded(name, is_exact=True)
 
         return Studio(load(self._options.model), load, self._upscaler, load_control=self._control)
 
@@ -109,11 +105,11 @@ class Stills:
 
         return load_control(name, model, self._pool, low_memory=low_memory)
 
-    def _loaded(self, name: str, dtype: "torch.dtype | None" = None) -> "LoadedModel":
+    def _loaded(self, name: str, *, is_exact: bool = False) -> "LoadedModel":
         """A model with the autoencoder asked for."""
         from diffusion.models.load import load_model
 
-        return load_model(name, self._pool, dtype=dtype, vae=self._options.vae)
+        return load_model(name, self._pool, is_exact=is_exact, vae=self._options.vae)
 
     def _whole(self, picture: "FloatPicture", request: ImageRequest) -> Image:
         """The picture as an image; drawn once more in float32 if it is broken."""

@@ -6,6 +6,7 @@ W is the weight as the model has it, s the file's own strength of the layer (`sc
     LoHa     s · (w1_a·w1_b) ⊙ (w2_a·w2_b)           GLoRA   s · (b2·b1 + (W·a2)·a1)
     LoKr     s · kron(w1, w2)                        OFT     blockdiag(R)ᵀ·W - W
     full     diff                                    norm    w_norm
+    BOFT     (S_m · … · S_1) · W - W, each stage S_i turning blocks of outputs that lie 2^i times further apart
     DoRA     (W + Δ) · dora_scale / ‖W + Δ‖ - W, with Δ from any of the additive ones
 
 Convolutions are matrices of outputs x (inputs · rows · columns); some files have a small core tensor in between. What
@@ -13,7 +14,7 @@ is made for the latents alone acts on them alone where a model for inpainting se
 
 Source: Hu et al. 2021 (LoRA); Hyeon-Woo et al. 2021 (LoHa); Yeh et al. 2023, "Navigating Text-To-Image Customization"
 (LyCORIS: LoKr, Tucker cores); Liu et al. 2022 (IA3); Chavan et al. 2023 (GLoRA); Qiu et al. 2023 (OFT); Liu et al.
-2024 (DoRA); file forms as the web UI reads them.
+2023 (BOFT); Liu et al. 2024 (DoRA); file forms as the web UI and LyCORIS read them.
 """
 
 from collections.abc import Callable, Mapping
@@ -134,12 +135,13 @@ def _glora(parts: Parts, weight: Tensor, rank: int | None) -> Tensor:
 
 def _oft(parts: Parts, weight: Tensor, rank: int | None) -> Tensor:
     blocks = parts["oft_blocks"]
-    skew = blocks - blocks.transpose(1, 2)
+    skew = blocks - blocks.transpose(-1, -2)
     limit = parts["alpha"].item() * len(weight) if "alpha" in parts else 0.0
     if limit:
         skew = skew * (limit / skew.norm().clamp(min=1e-12)).clamp(max=1)
-    one = torch.eye(blocks.shape[1], device=blocks.device)
-    return _turned(torch.linalg.solve(one - skew, one + skew, left=False), parts, weight)
+    one = torch.eye(blocks.shape[-1], device=blocks.device)
+    turns = torch.linalg.solve(one - skew, one + skew, left=False)
+    return _turned(turns, parts, weight) if turns.ndim == 3 else _in_stages(turns, parts, weight)
 
 
 def _oft_of_turns(parts: Parts, weight: Tensor, rank: int | None) -> Tensor:
@@ -153,9 +155,29 @@ def _turned(turns: Tensor, parts: Parts, weight: Tensor) -> Tensor:
         raise ValueError("another number of outputs")
     rows = weight.reshape(*turns.shape[:2], -1)
     turned = turns.transpose(1, 2) @ rows
-    if "rescale" in parts:
-        turned = turned * parts["rescale"].reshape(*turns.shape[:2], 1)
-    return turned.reshape(weight.shape) - weight
+    return _rescaled(turned.flatten(0, 1), parts).reshape(weight.shape) - weight
+
+
+def _in_stages(turns: Tensor, parts: Parts, weight: Tensor) -> Tensor:
+    """Blocks turned in stages; in each, a block's first and second half come from outputs twice as far apart.
+
+    Args:
+        turns: stages x blocks x size x size.
+    """
+    _, number, size, _ = turns.shape
+    if number * size != len(weight):
+        raise ValueError("another number of outputs")
+    rows = weight.flatten(1)
+    for stage, turn in enumerate(turns):
+        apart = 2**stage * size // 2
+        paired = rows.reshape(-1, 2, apart, rows.shape[1]).transpose(1, 2).reshape(number, size, -1)
+        rows = (turn @ paired).reshape(-1, apart, 2, rows.shape[1]).transpose(1, 2).reshape(rows.shape)
+    return _rescaled(rows, parts).reshape(weight.shape) - weight
+
+
+def _rescaled(rows: Tensor, parts: Parts) -> Tensor:
+    """Outputs made longer where the file says so."""
+    return rows * parts["rescale"].reshape(-1, 1) if "rescale" in parts else rows
 
 
 def _whole(name: str) -> Callable[[Parts, Tensor, int | None], Tensor]:

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from core.checksum import checksum
 from core.errors import WeightsError
+from core.hashing import fingerprint
 from core.weights import CHECKPOINT, LORA, TAESD, VAE, VAE_ENDINGS, listed, located, missing, on_this_machine
 from diffusion.models.outline import outline
+from diffusion.models.settings import yaml_beside
 
 NETWORKS = ("unet", "vae", "text_encoder", "text_encoder_2")
 SETTINGS = (*NETWORKS, "scheduler", "tokenizer", "tokenizer_2")
@@ -17,6 +19,8 @@ WEIGHTS_NAMES = tuple(
 )
 
 AUTOMATIC, NONE = "automatic", "none"  # autoencoder: one named like the checkpoint; the checkpoint's own
+ADAPTER = "adapter_config.json"  # marks the folders of peft
+ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 TINY = "taesd"  # autoencoder: the tiny one of the checkpoint's family
 TINY_CHANNELS = 4  # of the latents that it is made for
 FEW_STEPS = "-few-steps"  # what the name of a checkpoint's LoRA for few steps ends with
@@ -42,6 +46,16 @@ def model_identity(path: Path) -> str:
         return checksum(_folder_files(path) if path.is_dir() else (path,))
     except OSError as fault:
         raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+
+
+def drawing_identity(path: Path) -> str:
+    """Changes when the pictures of a model do: with its files, and with the settings beside a single one.
+
+    Raises:
+        WeightsError: if files are missing or cannot be read.
+    """
+    beside = yaml_beside(path)
+    return model_identity(path) if beside is None else fingerprint(model_identity(path), checksum((beside,)))
 
 
 def vae_path(choice: str, checkpoint: Path) -> Path | None:
@@ -130,6 +144,36 @@ def vae_identity(path: Path) -> str:
         return checksum(vae_files(path))
     except OSError as fault:
         raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+
+
+def lora_files(path: Path) -> tuple[Path, ...]:
+    """All files that a LoRA consists of: the one, or those of its folder.
+
+    Raises:
+        WeightsError: if the folder lacks one.
+    """
+    return tuple(file for pair in adapter_parts(path).values() for file in pair) if path.is_dir() else (path,)
+
+
+def adapter_parts(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """Settings and weights of a peft adapter, by the network they are for; empty where the keys tell it.
+
+    Raises:
+        WeightsError: if there is no such adapter.
+    """
+    found: dict[str, tuple[Path, Path]] = {}
+    for network in ("", "unet", "text_encoder", "text_encoder_2"):
+        place = folder / network
+        if (place / ADAPTER).is_file():
+            weights = next((place / name for name in ADAPTER_WEIGHTS if (place / name).is_file()), None)
+            if weights is None:
+                raise WeightsError("holds no weights", where=str(place), way_out=f"Expected {ADAPTER_WEIGHTS[0]}")
+            found[network] = place / ADAPTER, weights
+    if not found:
+        raise WeightsError(
+            f"holds no {ADAPTER}", where=str(folder), way_out="Give a LoRA's file, or a folder of peft's"
+        )
+    return found
 
 
 def weights_files(part: Path) -> tuple[Path, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from core.errors import UnknownName, WeightsError
-from diffusion.models.loaded import LoadedModel
+from diffusion.models.family import NAMES, TEXT_WIDTHS
 from diffusion.models.networks import is_finite
 from diffusion.models.weights_file import unpickled
 
@@ -40,7 +40,6 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
     "softshrink": nn.Softshrink,
     "hardshrink": nn.Hardshrink,
 }
-TEXT_WIDTHS = {768: "SD 1.x", 1024: "SD 2.x", 2048: "SDXL"}
 MOST_LAYERS = 64  # of one of its networks
 OLD_NAMES = {"linear1": "linear.0", "linear2": "linear.1"}
 
@@ -67,17 +66,17 @@ def load_hypernetwork(path: Path) -> Hypernetwork:
     return Hypernetwork(path, pairs)
 
 
-def check_fit(found: Hypernetwork, model: LoadedModel) -> None:
-    """Makes sure that a hypernetwork is made for models such as this one.
+def check_fit(found: Hypernetwork, unet: Any) -> None:
+    """Makes sure that a hypernetwork is made for UNets such as this one.
 
     Raises:
         WeightsError: if it is for another family, or nothing of it would act.
     """
-    own = model.unet.config.cross_attention_dim
+    own = unet.config.cross_attention_dim
     others = [width for width in found.pairs if width in TEXT_WIDTHS and width != own]
-    acting = {layer.in_features for layer, _ in _projections(model.unet)} & found.pairs.keys()
+    acting = {layer.in_features for layer, _ in _projections(unet)} & found.pairs.keys()
     if not acting or (others and own not in found.pairs):
-        made_for = TEXT_WIDTHS[others[0]] if others else "another family"
+        made_for = NAMES[TEXT_WIDTHS[others[0]]] if others else "another family"
         raise WeightsError(
             f"does not fit this model (it is made for contexts {', '.join(map(str, sorted(found.pairs)))} wide, the "
             f"model's text is {own} wide); it is made for {made_for}",

@@ -36,6 +36,7 @@ OTHER_KINDS = (  # (part of a tensor's name, what the file is); the first that f
     ("text_model.", "a text encoder"),
 )
 OTHER_INPUTS = {5: "a depth-to-image model", 8: "an InstructPix2Pix model"}
+OTHER_NOISE = ("edm_mean", "edm_std", "edm_vpred.")  # marks of models that are trained on other noise
 WAY_OUT = "Give a checkpoint of Stable Diffusion 1.x, 2.x or XL that holds UNet, text encoder and autoencoder"
 
 
@@ -63,6 +64,8 @@ def identify(shapes: Shapes, metadata: Mapping[str, str]) -> Identified:
     family = _family(shapes)
     if family is None or not any(key.startswith(UNET) for key in shapes):
         raise WeightsError(f"holds {_other_kind(shapes)}", way_out=WAY_OUT)
+    if any(key.startswith(OTHER_NOISE) for key in shapes):
+        raise WeightsError("holds a model trained on the noise levels of EDM (CosXL, Playground)", way_out=WAY_OUT)
     return Identified(
         family,
         _prediction(family, shapes, metadata),

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import WeightsError
-from diffusion.models.deltas import SCALARS, Parts, bias_change, family_of, weight_change
-from diffusion.models.family import Family
+from diffusion.models.peft_folder import open_adapter
+from diffusion.models.deltas import RANKED, SCALARS, Parts, bias_change, family_of, weight_change
+from diffusion.models.family import TEXT_WIDTHS, Family
 from diffusion.models.lora_names import Layer, Target, parsed
 from diffusion.models.networks import is_finite
 from diffusion.models.overlay import Change
@@ -22,8 +23,8 @@ from diffusion.models.weights_file import WeightsFile, open_weights
 log = logging.getLogger(__name__)
 PEFT_SETTINGS = "lora_adapter_metadata"  # in the header of files by diffusers
 BUNDLED = "bundle_emb."  # what the keys of embeddings in a LoRA's file begin with
+HAS_RANKS = {*RANKED, "lokr_w1"}  # parts of the layers that peft's alpha is for
 LONGEST_SETTINGS = 1 << 20  # characters
-TEXT_WIDTHS: dict[int, Family] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}  # of what the UNet's attention reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class LoraFile:
     layers: Mapping[Layer, Mapping[str, str]]  # for each layer the keys of its parts
     words: tuple[str, ...]  # keys of embeddings that lie in the same file
     others: tuple[str, ...]  # keys of no known scheme
+    settings: Mapping[str, Any]  # of peft, as in "unet.lora_alpha"; untrusted
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -55,12 +57,12 @@ class LoraFile:
 
 
 def open_lora(path: Path) -> LoraFile:
-    """A LoRA or LyCORIS file with kohya's, diffusers' or peft's names.
+    """A LoRA or LyCORIS file with kohya's, diffusers' or peft's names, or a folder of peft's.
 
     Raises:
         WeightsError: for a file that is missing, damaged, dangerous, or no LoRA.
     """
-    file = open_weights(path)
+    file, settings = open_adapter(path) if path.is_dir() else _with_settings(open_weights(path))
     layers: dict[Layer, dict[str, str]] = {}
     words = tuple(key for key in file.shapes if key.startswith(BUNDLED))
     others: list[str] = []
@@ -78,7 +80,22 @@ def open_lora(path: Path) -> LoraFile:
             where=str(path),
             way_out="Give a file of LoRA, LoCon, LoHa, LoKr, IA3, GLoRA, OFT, DoRA or full changes for UNet or CLIP",
         )
-    return LoraFile(file, known, words, tuple(others))
+    return LoraFile(file, known, words, tuple(others), settings)
+
+
+def _with_settings(file: WeightsFile) -> tuple[WeightsFile, dict[str, Any]]:
+    """The file, and the settings of peft in its header, if there are any."""
+    text = file.metadata.get(PEFT_SETTINGS, "{}")
+    try:
+        if len(text) > LONGEST_SETTINGS:
+            raise ValueError(f"{len(text)} characters")
+        return file, dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as fault:
+        raise _senseless(file, fault) from fault
+
+
+def _senseless(file: WeightsFile, fault: Exception) -> WeightsError:
+    return WeightsError(f"{PEFT_SETTINGS} makes no sense ({fault})", where=str(file.path))
 
 
 def bias_only(parts: Mapping[str, object]) -> bool:
@@ -98,14 +115,8 @@ def load_lora(path: Path, targets: Mapping[Layer, Target]) -> tuple[Change, ...]
     Raises:
         WeightsError: for a file that is damaged or no LoRA, or that is made for another family of models.
     """
-    lora = open_lora(path)
-    fitting = {layer: parts for layer, parts in lora.layers.items() if layer in targets}
-    if not fitting:
-        raise _foreign(lora, f"none of its {len(lora.layers)} layers is in this model")
+    lora, fitting = checked_lora(path, targets)
     file = lora.file
-    small = file.read(key for parts in fitting.values() for part, key in parts.items() if part in SCALARS)
-    for layer, parts in fitting.items():
-        _check(lora, targets[layer], {part: small.get(key, _sketch(file, key)) for part, key in parts.items()})
     unused = len(lora.others) + sum(len(parts) for layer, parts in lora.layers.items() if layer not in targets)
     if unused:
         log.warning("%s: %d of %d tensors are for nothing in this model and left out", path, unused, len(file.shapes))
@@ -118,6 +129,23 @@ def load_lora(path: Path, targets: Mapping[Layer, Target]) -> tuple[Change, ...]
         Change(targets[layer], {part: tensors[key] for part, key in parts.items()} | strengths.get(layer, {}))
         for layer, parts in fitting.items()
     )
+
+
+def checked_lora(path: Path, targets: Mapping[Layer, Target]) -> tuple[LoraFile, Mapping[Layer, Mapping[str, str]]]:
+    """A file, and those of its layers that the model has; their shapes are compared, their tensors not read.
+
+    Raises:
+        WeightsError: for a file that is damaged or no LoRA, or that is made for another family of models.
+    """
+    lora = open_lora(path)
+    fitting = {layer: parts for layer, parts in lora.layers.items() if layer in targets}
+    if not fitting:
+        raise _foreign(lora, f"none of its {len(lora.layers)} layers is in this model")
+    file = lora.file
+    small = file.read(key for parts in fitting.values() for part, key in parts.items() if part in SCALARS)
+    for layer, parts in fitting.items():
+        _check(lora, targets[layer], {part: small.get(key, _sketch(file, key)) for part, key in parts.items()})
+    return lora, fitting
 
 
 def _sketch(file: WeightsFile, key: str) -> Tensor:
@@ -151,32 +179,31 @@ def _foreign(lora: LoraFile, what: str) -> WeightsError:
 
 
 def _peft_strengths(lora: LoraFile) -> dict[Layer, dict[str, Tensor]]:
-    """The strength of each layer where peft's settings in the header give one.
+    """The strength of each layer where peft's settings give one.
 
     Raises:
-        WeightsError: if they cannot be read.
+        WeightsError: if they make no sense.
     """
-    text = lora.file.metadata.get(PEFT_SETTINGS)
-    if text is None:
-        return {}
     try:
-        if len(text) > LONGEST_SETTINGS:
-            raise ValueError(f"{len(text)} characters")
-        settings = json.loads(text)
         return {
-            layer: {"scale": torch.tensor(_peft_strength(settings, layer, lora.file.shapes[parts["down"]][0]))}
+            layer: {"scale": torch.tensor(_peft_strength(lora, layer, parts))}
             for layer, parts in lora.layers.items()
-            if "down" in parts and "alpha" not in parts and f"{layer.network}.lora_alpha" in settings
+            if "alpha" not in parts and parts.keys() & HAS_RANKS and f"{layer.network}.lora_alpha" in lora.settings
         }
-    except (ValueError, TypeError, ArithmeticError, RecursionError) as fault:
-        raise WeightsError(
-            f"{PEFT_SETTINGS} in its header makes no sense ({fault})", where=str(lora.file.path)
-        ) from fault
+    except (ValueError, TypeError, ArithmeticError) as fault:
+        raise _senseless(lora.file, fault) from fault
 
 
-def _peft_strength(settings: Mapping[str, Any], layer: Layer, rank: int) -> float:
+def _peft_strength(lora: LoraFile, layer: Layer, parts: Mapping[str, str]) -> float:
     """alpha / rank, or alpha / √rank where the file asks for it (rsLoRA, Kalajdzievski 2023)."""
-    own = dict(settings.get(f"{layer.network}.alpha_pattern") or {})
-    named = (value for name, value in own.items() if f"_{layer.name}".endswith(f"_{name.replace('.', '_')}"))
-    alpha = float(next(named, settings[f"{layer.network}.lora_alpha"]))
-    return alpha / (math.sqrt(rank) if settings.get(f"{layer.network}.use_rslora") else rank)
+    ranked = next((lora.file.shapes[parts[name]][0] for name in RANKED if name in parts), None)
+    rank = int(_peft_setting(lora, layer, "r", "rank_pattern")) if ranked is None else ranked
+    alpha = _peft_setting(lora, layer, "lora_alpha", "alpha_pattern")
+    return alpha / (math.sqrt(rank) if lora.settings.get(f"{layer.network}.use_rslora") else rank)
+
+
+def _peft_setting(lora: LoraFile, layer: Layer, name: str, pattern: str) -> float:
+    """A number for all layers of a network, or the one of the layer itself."""
+    own = dict(lora.settings.get(f"{layer.network}.{pattern}") or {})
+    named = (value for ending, value in own.items() if f"_{layer.name}".endswith(f"_{ending.replace('.', '_')}"))
+    return float(next(named, lora.settings.get(f"{layer.network}.{name}", 0)))

@@ -5,12 +5,10 @@ those of diffusers and peft keep the dots. Both come down to one `Layer`.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from torch import nn
-
-from diffusion.models.loaded import LoadedModel
 
 KOHYA = re.compile(r"lora_(unet|te1|te2|te)_(.+)")
 PROCESSOR = re.compile(r"\.processor\.(to_[a-z]+)_lora\.")  # as diffusers wrote attention LoRAs until 0.20
@@ -99,12 +97,12 @@ def _layer(stem: str) -> Layer:
     return Layer(network, name.replace(".", "_").removeprefix(TEXT_PREFIX))
 
 
-def targets(model: LoadedModel) -> dict[Layer, Target]:
-    """Every layer of a model's UNet and text encoders by all the names that files have for it."""
-    texts = (("te", "text_encoder"),) if len(model.text) == 1 else (("te1", "text_encoder"), ("te2", "text_encoder_2"))
-    found = dict(unet_targets(model.unet))
-    for names, part in zip(texts, model.text, strict=True):
-        for name, module in _weighted(part.encoder):
+def targets(unet: Any, encoders: Sequence[nn.Module]) -> dict[Layer, Target]:
+    """Every layer of a UNet and its text encoders by all the names that files have for it."""
+    texts = (("te", "text_encoder"),) if len(encoders) == 1 else (("te1", "text_encoder"), ("te2", "text_encoder_2"))
+    found = dict(unet_targets(unet))
+    for names, encoder in zip(texts, encoders, strict=True):
+        for name, module in _weighted(encoder):
             bare = name.replace(".", "_").removeprefix(TEXT_PREFIX)
             found |= {Layer(network, bare): Target(module, f"{names[-1]}.{name}", "text") for network in names}
     return found

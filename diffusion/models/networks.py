@@ -22,10 +22,19 @@ def made_unet(settings: Settings, tensors: Tensors, dtype: torch.dtype) -> Any:
     Raises:
         WeightsError: if settings and tensors do not make one.
     """
+    return filled(empty_unet(settings), tensors, dtype, part="the UNet")
+
+
+def empty_unet(settings: Settings) -> nn.Module:
+    """A diffusers UNet2DConditionModel without numbers.
+
+    Raises:
+        WeightsError: if the settings do not make one.
+    """
     from diffusers import UNet2DConditionModel
 
     _check_class(settings, "UNet2DConditionModel")
-    return filled(emptied(UNet2DConditionModel.from_config, settings, "the UNet"), tensors, dtype, part="the UNet")
+    return emptied(UNet2DConditionModel.from_config, settings, "the UNet")
 
 
 def made_autoencoder(settings: Settings, tensors: Tensors, dtype: torch.dtype) -> Any:
@@ -48,17 +57,26 @@ def made_text_encoder(settings: Settings, tensors: Tensors, dtype: torch.dtype) 
     Raises:
         WeightsError: if settings and tensors do not make one.
     """
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
-
-    kinds = {"CLIPTextModel": CLIPTextModel, "CLIPTextModelWithProjection": CLIPTextModelWithProjection}
-    name = (settings.get("architectures") or ["CLIPTextModel"])[0]
-    kind = kinds[_check_class({"_class_name": name}, *kinds)]
-    model = emptied(lambda given: kind(CLIPTextConfig(**given)), settings, "the text encoder")
+    model = empty_text_encoder(settings)
     # transformers has moved the prefix in and out of the file format
     bare = {key.removeprefix("text_model."): tensor for key, tensor in tensors.items()}
     if hasattr(model, "text_model"):
         bare = {key if key.startswith("text_projection") else f"text_model.{key}": bare[key] for key in bare}
     return filled(model, bare, dtype, part="the text encoder")
+
+
+def empty_text_encoder(settings: Settings) -> nn.Module:
+    """What `made_text_encoder` makes, without numbers.
+
+    Raises:
+        WeightsError: if the settings do not make one.
+    """
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
+
+    kinds = {"CLIPTextModel": CLIPTextModel, "CLIPTextModelWithProjection": CLIPTextModelWithProjection}
+    name = (settings.get("architectures") or ["CLIPTextModel"])[0]
+    kind = kinds[_check_class({"_class_name": name}, *kinds)]
+    return emptied(lambda given: kind(CLIPTextConfig(**given)), settings, "the text encoder")
 
 
 def filled(model: nn.Module, tensors: Tensors, dtype: torch.dtype, *, part: str) -> nn.Module:

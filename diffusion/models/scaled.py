@@ -1,5 +1,6 @@
 """ScaledAutoencoder: a diffusers autoencoder that gives and takes latents in the scale the UNet works in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ class ScaledAutoencoder:
     network: Any  # diffusers autoencoder
     factor: int  # pixels per latent cell
     channels: int
+    arrive: Callable[[], None] | None = None  # brings the network to its device, if it is not there
 
     @classmethod
     def of(cls, network: Any) -> "ScaledAutoencoder":
@@ -21,14 +23,20 @@ class ScaledAutoencoder:
 
     def encode(self, pictures: Tensor) -> Tensor:
         """float N x 3 x H x W in -1..1 to latents N x channels x H/factor x W/factor (the mean, no draw)."""
+        self._come()
         encoded = self.network.encode(pictures.to(self.network.dtype))
         latents = encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode()
         return cast(Tensor, (latents - self._shift) * self.network.config.scaling_factor)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Latents to float N x 3 x H x W, about -1..1."""
+        self._come()
         unscaled = latents.to(self.network.dtype) / self.network.config.scaling_factor + self._shift
         return cast(Tensor, self.network.decode(unscaled).sample)
+
+    def _come(self) -> None:
+        if self.arrive is not None:
+            self.arrive()
 
     @property
     def _shift(self) -> float:

@@ -14,7 +14,7 @@ from diffusion.models.identify import REFINER, UNET, identify
 from diffusion.models.loaded import TextPart
 from diffusion.models.networks import Tensors, made_autoencoder, made_text_encoder, made_unet
 from diffusion.models.parts import ModelParts
-from diffusion.models.settings import read_settings
+from diffusion.models.settings import prediction_beside, read_settings
 from diffusion.models.signal import signal_shares
 from diffusion.models.tokenizer import clip_tokenizer
 from diffusion.models.weights_file import open_weights
@@ -40,7 +40,7 @@ def load_single_file(path: Path, dtype: torch.dtype, vae_dtype: torch.dtype, *, 
     tensors = file.read(key for key in file.shapes if not key.startswith(("model_ema.", "loss.")))
     settings = read_settings(home / ("unet_refiner" if found.is_refiner else "unet") / "config.json")
     unet = _unet({**settings, "in_channels": found.channels}, tensors, dtype)
-    prediction = found.prediction or probed_prediction(unet)
+    prediction = prediction_beside(path) or found.prediction or probed_prediction(unet)
     if found.family == "sd2" and prediction == "epsilon":
         unet.register_to_config(sample_size=SMALLER_SD2)
     scheduler = read_settings(home / "scheduler" / "scheduler_config.json")

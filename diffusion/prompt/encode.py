@@ -165,7 +165,7 @@ class PromptEncoder:
                 raise UserError(f"a prompt of {len(chunks)} chunks", way_out=f"Shorten it to {MOST_CHUNKS} or fewer")
             layer = (1 if self._is_sdxl else reading.clip_skip) + part.penultimate
             rows = [padded(chunk, vocabulary) for chunk in chunks]
-            context, projected = _through(part, rows, layer, normed=not self._is_sdxl)
+            context, projected = _through(part, rows, layer, self._model.device, normed=not self._is_sdxl)
             contexts.append(_emphasised(context, rows, self._emphasis).flatten(0, 1).unsqueeze(0))
             pooled = pooled if projected is None else projected[:1].to(self._model.dtype)
         return Embedding(torch.cat(contexts, dim=-1).to(self._model.dtype), pooled)
@@ -242,19 +242,22 @@ def _weighted_sum(shares: Sequence[tuple[Tensor, float]]) -> Tensor:
 
 
 @torch.no_grad()
-def _through(part: TextPart, rows: Sequence[Chunk], layer: int, *, normed: bool) -> tuple[Tensor, Tensor | None]:
+def _through(
+    part: TextPart, rows: Sequence[Chunk], layer: int, device: torch.device, *, normed: bool
+) -> tuple[Tensor, Tensor | None]:
     """Chunks through one text encoder.
 
     Args:
         part: the encoder.
         rows: padded chunks, all of one length.
         layer: whose output is taken, from 1 = last.
+        device: the encoder's, when it is called.
         normed: whether the encoder's final layer norm is applied to it.
 
     Returns:
         Context, chunks x tokens x width, and for a projecting encoder the pooled vectors, chunks x width.
     """
-    ids = torch.tensor([[token.id for token in row] for row in rows], device=part.encoder.device)
+    ids = torch.tensor([[token.id for token in row] for row in rows], device=device)
     with _spliced(part.encoder, rows):
         output = part.encoder(ids, output_hidden_states=True)
     context = output.hidden_states[-layer]

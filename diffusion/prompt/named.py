@@ -12,6 +12,7 @@ from core.checksum import checksum
 from core.errors import WeightsError
 from core.hashing import fingerprint
 from core.weights import EMBEDDING, HYPERNETWORK, LORA, ModelKind, listed, missing, on_this_machine
+from diffusion.models.files import lora_files
 from diffusion.prompt.language import ExtraNetwork, extracted, networks_in, without_comments
 from diffusion.request import PromptMix
 
@@ -64,7 +65,7 @@ class NamedFiles:
     def __init__(self) -> None:
         """Looks at nothing yet."""
         self.network = lru_cache(maxsize=None)(network_file)
-        self._checksum = lru_cache(maxsize=None)(lambda path: checksum((path,)))
+        self._checksum = lru_cache(maxsize=None)(lambda path: checksum(lora_files(path)))
         self._identity_of = lru_cache(maxsize=KEPT_IDENTITIES)(self._identity)
 
     @cached_property

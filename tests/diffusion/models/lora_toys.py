@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from diffusion.models.lora_names import targets
+
 RANK = 3
 
 
@@ -28,6 +30,11 @@ def layers(network, *ends):
         for name, module in network.named_modules()
         if isinstance(module, nn.Linear | nn.Conv2d) and name.endswith(ends)
     }
+
+
+def layers_in(model):
+    """Every layer of a loaded model by the names that files have for it."""
+    return targets(model.unet, [part.encoder for part in model.text])
 
 
 def kohya_state(pipeline, *, parts=lora_parts, name_of=lambda name: name):

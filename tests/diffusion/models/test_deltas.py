@@ -95,6 +95,23 @@ def oft(p, w):
     return turned - w
 
 
+def boft(p, w):
+    """The butterfly as matrices: each stage shuffles outputs, turns blocks of them, and puts them back."""
+    stages, _, size, _ = p["oft_blocks"].shape
+    turned = w
+    for stage in range(stages):
+        apart = 2**stage * size // 2
+        starts = range(0, len(w), 2 * apart)
+        order = [start + half * apart + k for start in starts for k in range(apart) for half in (0, 1)]
+        shuffle, blocks = np.eye(len(w))[order], np.zeros((len(w), len(w)))
+        for n, block in enumerate(p["oft_blocks"][stage]):
+            skew, one = block - block.T, np.eye(size)
+            rows = slice(n * size, (n + 1) * size)
+            blocks[rows, rows] = (one + skew) @ np.linalg.inv(one - skew)
+        turned = np.tensordot(shuffle.T @ blocks @ shuffle, turned, 1)
+    return turned - w
+
+
 def dora_of_outputs(p, w):
     changed = w + lora(p, w)
     lengths = p.get("dora_scale", p.get("magnitude")).ravel()
@@ -154,6 +171,8 @@ CASES = {
         glora,
     ),
     "OFT": ({"oft_blocks": random(2, 3, 3)}, CONV, oft),
+    "BOFT": ({"oft_blocks": random(3, 4, 2, 2)}, (8, 5), boft),
+    "BOFT of a convolution": ({"oft_blocks": random(2, 2, 4, 4)}, (8, 3, 3, 3), boft),
     "full": ({"diff": random(*CONV)}, CONV, lambda p, w: p["diff"]),
     "norm": ({"w_norm": random(6), "b_norm": random(6)}, (6,), lambda p, w: p["w_norm"]),
     "DoRA": ({**PLAIN, "dora_scale": random(6, 1).abs()}, LINEAR, dora_of_outputs),
@@ -234,6 +253,7 @@ def test_parts_of_no_family_are_refused():
         {"up": torch.zeros(6, R), "down": torch.zeros(R, 8), "alpha": torch.zeros(3)},
         {"lokr_w1": torch.zeros(1 << 20, 1 << 20, device="meta"), "lokr_w2": torch.zeros(1 << 20, 4, device="meta")},
         {"oft_blocks": torch.zeros(2, 3, 4)},
+        {"oft_blocks": torch.zeros(3, 4, 2, 2)},
     ],
 )
 def test_malformed_layers_are_refused_by_name(parts):
@@ -252,6 +272,15 @@ def test_oft_keeps_lengths_unless_the_file_rescales():
     assert torch.allclose(turned.norm(dim=0), weight.norm(dim=0), atol=1e-5)
     rescaled = weight + weight_change({**blocks, "rescale": lengths}, weight)
     assert torch.allclose(rescaled, turned * lengths, atol=1e-5)
+
+
+def test_boft_reaches_from_every_output_to_every_other_and_keeps_lengths():
+    weight = torch.eye(8)
+    turned = weight + weight_change({"oft_blocks": random(3, 4, 2, 2)}, weight)
+    assert (turned.abs() > 1e-6).all()
+    assert torch.allclose(turned @ turned.T, weight, atol=1e-5)
+    still = weight_change({"oft_blocks": torch.zeros(3, 4, 2, 2)}, random(8, 5))
+    assert torch.allclose(still, torch.zeros(8, 5), atol=1e-6)
 
 
 def test_stored_rotations_turn_as_those_that_are_worked_out():

@@ -121,10 +121,10 @@ def test_several_chain_in_their_order(tmp_path, model):
 
 def test_one_for_another_family_is_refused(tmp_path, model):
     with pytest.raises(WeightsError, match=r"anime\.pt: does not fit .*SD 2\.x"):
-        check_fit(load_hypernetwork(written(tmp_path, widths=(16 * 2, 1024))), model)
+        check_fit(load_hypernetwork(written(tmp_path, widths=(16 * 2, 1024))), model.unet)
     with pytest.raises(WeightsError, match="another family"):
-        check_fit(load_hypernetwork(written(tmp_path, widths=(7,))), model)
-    check_fit(load_hypernetwork(written(tmp_path)), model)
+        check_fit(load_hypernetwork(written(tmp_path, widths=(7,))), model.unet)
+    check_fit(load_hypernetwork(written(tmp_path)), model.unet)
 
 
 class Evil:

@@ -57,6 +57,7 @@ def with_inputs(channels):
         ({"model.diffusion_model.double_blocks.0.img_attn.proj.bias": (4,)}, "a Flux model"),
         ({"model.diffusion_model.joint_blocks.0.x.bias": (4,)}, "a Stable Diffusion 3 model"),
         (UNET, "a UNet without its text encoder"),
+        ({**SDXL, "edm_mean": (1, 4, 1, 1)}, "a model trained on the noise levels of EDM"),
         ({"cond_stage_model.transformer.text_model.final_layer_norm.bias": (768,)}, "a text encoder without its UNet"),
         (with_inputs(5), r"a depth-to-image model \(5 channels in, 4 out\)"),
         (with_inputs(8), "an InstructPix2Pix model"),

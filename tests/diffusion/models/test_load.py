@@ -8,6 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from core.devices import ModelPool
 from core.errors import WeightsError
+from core.tuning import PRECISION_VARIABLE
+from diffusion.models.files import drawing_identity
 from diffusion.models.folder import load_folder
 from diffusion.models.load import load_model
 from diffusion.models.networks import made_unet
@@ -100,6 +102,31 @@ def test_sd2_file_that_predicts_v_is_found_by_running_its_unet(home, tmp_path):
     assert (single(home, "sd2.safetensors").prediction, found.prediction) == ("epsilon", "v_prediction")
 
 
+@pytest.mark.parametrize(
+    ("text", "prediction"),
+    [
+        ('model:\n  params:\n    parameterization: "v"\n', "v_prediction"),
+        ("    parameterization: eps # noise\n", "epsilon"),
+        ("  target: sgm.modules.diffusionmodules.denoiser_scaling.VScaling\n", "v_prediction"),
+        ("model:\n  target: ldm.models.diffusion.ddpm.LatentDiffusion\n", "epsilon"),
+    ],
+)
+def test_settings_beside_a_file_say_what_it_predicts(home, tmp_path, text, prediction):
+    shutil.copy(home / "sd1.safetensors", tmp_path / "a.safetensors")
+    (tmp_path / "a.yaml").write_text(text)
+    before = drawing_identity(home / "sd1.safetensors")
+    assert load_single_file(tmp_path / "a.safetensors", FULL, FULL, configs=home / "configs").prediction == prediction
+    assert drawing_identity(tmp_path / "a.safetensors") != before
+
+
+@pytest.mark.parametrize(("text", "told"), [("parameterization: vibes", "vibes"), ("x" * (2 << 20), "bytes of sett")])
+def test_settings_beside_a_file_that_make_no_sense_are_refused(home, tmp_path, text, told):
+    shutil.copy(home / "sd1.safetensors", tmp_path / "a.safetensors")
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(WeightsError, match=rf"a\.yaml: .*{told}"):
+        load_single_file(tmp_path / "a.safetensors", FULL, FULL, configs=home / "configs")
+
+
 def test_prediction_and_zero_terminal_noise_of_sdxl_are_told_by_marker_tensors(home, tmp_path):
     state = load_file(home / "sdxl.safetensors") | {"v_pred": torch.zeros(1), "ztsnr": torch.zeros(1)}
     save_file(state, tmp_path / "v.safetensors")
@@ -108,8 +135,9 @@ def test_prediction_and_zero_terminal_noise_of_sdxl_are_told_by_marker_tensors(h
     assert found.signal_shares[-1] < 1e-6
 
 
-def test_half_precision_leaves_the_autoencoder_in_float32(home):
-    model = load_model(str(home / "sd1"), ModelPool(), dtype=torch.float16)
+def test_half_precision_leaves_the_autoencoder_in_float32(home, monkeypatch):
+    monkeypatch.setenv(PRECISION_VARIABLE, "float16")
+    model = load_model(str(home / "sd1"), ModelPool())
     assert model.unet.dtype == model.text[0].encoder.dtype == model.dtype == torch.float16
     assert model.autoencoder.decode(torch.zeros(1, 4, 2, 2, dtype=torch.float16)).dtype == torch.float32
 

@@ -10,9 +10,8 @@ from core.devices import ModelPool
 from core.errors import WeightsError
 from diffusion.models.load import load_model
 from diffusion.models.lora import load_lora, open_lora
-from diffusion.models.lora_names import targets
 from diffusion.models.overlay import Dose, overlaid
-from tests.diffusion.models.lora_toys import RANK, kohya_state, layers, random
+from tests.diffusion.models.lora_toys import RANK, kohya_state, layers, layers_in, random
 from tests.diffusion.models.toy import FAMILIES, toy_pipeline, unet_name
 
 
@@ -31,11 +30,11 @@ def saved(tmp_path, state, metadata=None, name="ink.safetensors"):
 
 
 def changes(model, path):
-    return {change.target.name: change.parts for change in load_lora(path, targets(model))}
+    return {change.target.name: change.parts for change in load_lora(path, layers_in(model))}
 
 
 def laid(model, path, multiplier=1.0):
-    return overlaid(Dose(change, multiplier, None) for change in load_lora(path, targets(model)))
+    return overlaid(Dose(change, multiplier, None) for change in load_lora(path, layers_in(model)))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -122,7 +121,7 @@ def test_a_file_tells_its_families_and_its_model(tmp_path):
 def test_a_lora_of_another_family_is_refused_with_what_it_is(made, used, models, tmp_path):
     path = saved(tmp_path, kohya_state(toy_pipeline(made)), {"ss_base_model_version": "sdxl_base_v1-0"})
     with pytest.raises(WeightsError, match=r"ink\.safetensors: does not fit this model .* made for") as told:
-        load_lora(path, targets(models[used]))
+        load_lora(path, layers_in(models[used]))
     assert "family it was trained on" in str(told.value)
 
 
@@ -135,7 +134,7 @@ def test_keys_that_match_nothing_are_refused(models, tmp_path):
         },
     )
     with pytest.raises(WeightsError, match="none of its 1 layers is in this model"):
-        load_lora(path, targets(models["sd1"]))
+        load_lora(path, layers_in(models["sd1"]))
 
 
 def test_layers_that_only_this_model_lacks_are_left_out_with_a_warning(models, tmp_path, caplog):
@@ -174,7 +173,7 @@ def bad_files():
 def test_what_is_no_sound_lora_stops_with_its_path_and_what_it_holds(name, models, tmp_path):
     state, expected = bad_files()[name]
     with pytest.raises(WeightsError, match=f"{name}.*{expected}"):
-        load_lora(saved(tmp_path, state, name=name), targets(models["sd1"]))
+        load_lora(saved(tmp_path, state, name=name), layers_in(models["sd1"]))
 
 
 @pytest.mark.parametrize(
@@ -192,7 +191,7 @@ def test_damaged_and_dangerous_files_stop_before_anything_is_loaded(name, conten
         content = saved(tmp_path, kohya_state(toy_pipeline("sd1"))).read_bytes()[:-100]
     (tmp_path / name).write_bytes(content)
     with pytest.raises(WeightsError, match=name.replace(".", r"\.")):
-        load_lora(tmp_path / name, targets(models["sd1"]))
+        load_lora(tmp_path / name, layers_in(models["sd1"]))
     assert "run" not in capsys.readouterr().out
 
 
@@ -200,7 +199,7 @@ def test_settings_that_make_no_sense_are_refused(models, tmp_path):
     state = {"unet.conv_in.lora_B.weight": random(16, 2, 1, 1), "unet.conv_in.lora_A.weight": random(2, 4, 3, 3)}
     for text in ("[", "[" * 100_000, '{"unet.lora_alpha": "x"}', '{"unet.lora_alpha": 1, "unet.alpha_pattern": 3}'):
         with pytest.raises(WeightsError, match="lora_adapter_metadata"):
-            load_lora(saved(tmp_path, state, {"lora_adapter_metadata": text}), targets(models["sd1"]))
+            load_lora(saved(tmp_path, state, {"lora_adapter_metadata": text}), layers_in(models["sd1"]))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

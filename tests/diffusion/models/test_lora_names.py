@@ -3,7 +3,8 @@ import torch
 
 from core.devices import ModelPool
 from diffusion.models.load import load_model
-from diffusion.models.lora_names import Layer, original_name, parsed, targets
+from diffusion.models.lora_names import Layer, original_name, parsed
+from tests.diffusion.models.lora_toys import layers_in
 from tests.diffusion.models.toy import FAMILIES, LAYERS, toy_pipeline, unet_name
 
 
@@ -80,7 +81,7 @@ def test_the_blocks_of_sdxl_have_the_numbers_that_kohya_writes():
 def test_every_layer_of_a_model_has_its_names(tmp_path):
     toy_pipeline("sdxl").save_pretrained(tmp_path)
     model = load_model(str(tmp_path), ModelPool())
-    found = targets(model)
+    found = layers_in(model)
     for network, module in (("unet", model.unet), ("te1", model.text[0].encoder), ("te2", model.text[1].encoder)):
         weighted = {id(layer) for layer in module.modules() if isinstance(getattr(layer, "weight", None), torch.Tensor)}
         assert {id(target.module) for layer, target in found.items() if layer.network == network} == weighted
