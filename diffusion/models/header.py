@@ -9,6 +9,19 @@ from safetensors import SafetensorError, safe_open
 from core.errors import WeightsError
 from diffusion.models.family import Shapes
 
+LONGEST_SIGN = 64  # bytes
+PAGE = "a web page", "The download went wrong: get the file itself"
+POINTER = "a Git LFS pointer to it", "Get the file itself: git lfs pull, or download it"
+ARCHIVE = "an archive", "Unpack it"
+PICKLE = "a pickled one", "Rename it to .ckpt"
+SAFETENSORS = "a .safetensors one", "Rename it"
+SIGNS = (  # how files begin
+    *((sign, PAGE) for sign in (b"<!doctype", b"<!DOCTYPE", b"<html", b"<?xml")),
+    (b"version https://git-lfs", POINTER),
+    *((sign, ARCHIVE) for sign in (b"\x1f\x8b", b"Rar!", b"7z\xbc\xaf")),
+    *((sign, PICKLE) for sign in (b"PK\x03\x04", b"\x80\x02")),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -35,12 +48,27 @@ def read_header(path: Path) -> Header:
 
 
 def damaged(path: Path, fault: Exception) -> WeightsError:
-    """The error for a file that cannot be read."""
+    """The error for a file that cannot be read, or is another kind of file than its name says."""
+    if other := disguised(path):
+        what, way_out = other
+        return WeightsError(f"is no {path.suffix} file, but {what}", where=str(path), way_out=way_out)
     return WeightsError(
         f"cannot be read as {path.suffix} weights ({_reason(fault)})",
         where=str(path),
         way_out="The file may be cut off or of another kind: compare its size with the source's, or get it again",
     )
+
+
+def disguised(path: Path) -> tuple[str, str] | None:
+    """What a file is whose content is of another kind than its name, and what to do; None if nothing can be said."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(LONGEST_SIGN)
+    except OSError:
+        return None
+    is_header = start[8:9] == b"{" and not start[4:8].strip(b"\0")  # behind a length that fits into four bytes
+    found = SAFETENSORS if is_header else next((told for sign, told in SIGNS if start.startswith(sign)), None)
+    return None if found == (SAFETENSORS if path.suffix.lower() == ".safetensors" else PICKLE) else found
 
 
 def _reason(fault: Exception) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from core.errors import WeightsError
 from diffusion.models.family import Shapes
-from diffusion.models.header import damaged, read_header
+from diffusion.models.header import damaged, disguised, read_header
 
 GROUPS = ("image_proj", "ip_adapter")  # of tensors, in pickled IP-Adapters; safetensors names them with a point
 PICKLES = frozenset({".ckpt", ".pt", ".pth", ".bin"})
@@ -83,6 +83,8 @@ def unpickled(path: Path) -> Any:
         with torch.serialization.safe_globals(_harmless()):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as fault:
+        if disguised(path):
+            raise damaged(path, fault) from fault
         raise WeightsError(
             f"the pickle wants more than tensors ({_unwanted(fault)})",
             where=str(path),

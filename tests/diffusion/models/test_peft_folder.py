@@ -103,7 +103,7 @@ def test_it_is_called_by_its_folder_s_name_and_known_by_its_contents(tmp_path, m
     folder = tmp_path / "Lora" / "styles" / "ink"
     write(folder)
     assert network_file("lora", "ink") == folder
-    assert [file.name for file in listed(LORA)] == ["styles/ink"]
+    assert "styles/ink" in [file.name for file in listed(LORA)]
     before = NamedFiles().identity((("a <lora:ink:1>", 1.0),), "")
     write(folder, lora_alpha=7)
     assert NamedFiles().identity((("a <lora:ink:1>", 1.0),), "") != before

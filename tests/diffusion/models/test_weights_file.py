@@ -103,6 +103,41 @@ def test_what_the_first_public_checkpoints_carry_along_is_let_pass(tmp_path, mon
         assert torch.equal(file.read(["a"])["a"], torch.ones(2))
 
 
+def written(path, kind):
+    """A file of one kind under another's name."""
+    if kind == "safetensors":
+        save_file({"a": torch.ones(9)}, path)
+    elif kind == "pickle":
+        torch.save({"a": torch.ones(9)}, path)
+    else:
+        path.write_bytes(kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "told"),
+    [
+        ("x.ckpt", "safetensors", r"is no \.ckpt file, but a \.safetensors one. Rename it"),
+        ("x.safetensors", "pickle", r"is no \.safetensors file, but a pickled one. Rename it to \.ckpt"),
+        ("x.safetensors", b"<!DOCTYPE html><title>404</title>", "a web page"),
+        ("x.ckpt", b"<html>" * 20, "a web page"),
+        ("x.pt", b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a Git LFS pointer"),
+        ("x.safetensors", b"Rar!" * 9, "an archive. Unpack it"),
+    ],
+)
+def test_a_file_of_another_kind_than_its_name_says_is_told_for_what_it_is(name, kind, told, tmp_path):
+    written(tmp_path / name, kind)
+    with pytest.raises(WeightsError, match=told):
+        open_weights(tmp_path / name)
+
+
+def test_a_whole_file_under_its_own_name_that_is_cut_off_is_told_as_such(tmp_path):
+    tensors = {f"layer{n}": torch.ones(2) for n in range(40)}
+    save_file(tensors, tmp_path / "x.safetensors")
+    (tmp_path / "x.safetensors").write_bytes((tmp_path / "x.safetensors").read_bytes()[:-5])
+    with pytest.raises(WeightsError, match="cannot be read as"):
+        open_weights(tmp_path / "x.safetensors")
+
+
 def test_other_kinds_of_files_are_refused(tmp_path):
     for name in ("model.gguf", "model"):
         (tmp_path / name).write_bytes(b"x")
