@@ -12,12 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import WeightsError
-from diffusion.models.peft_folder import open_adapter
 from diffusion.models.deltas import RANKED, SCALARS, Parts, bias_change, family_of, weight_change
 from diffusion.models.family import TEXT_WIDTHS, Family
 from diffusion.models.lora_names import Layer, Target, parsed
 from diffusion.models.networks import is_finite
 from diffusion.models.overlay import Change
+from diffusion.models.peft_folder import open_adapter
 from diffusion.models.weights_file import WeightsFile, open_weights
 
 log = logging.getLogger(__name__)
