@@ -11,9 +11,10 @@ from animator.controls import LOOKING_BACK, OF_THE_RENDER, TEMPORAL, ControlUnit
 from animator.entries import asks_networks, entry_faults, option_faults
 from animator.fields import Span
 from animator.jsontext import shown
-from core.errors import Fault, MediaError, ProjectError, UserError, WeightsError
+from core.errors import Fault, MediaError, ProjectError, WeightsError
+from core.weights import CHECKPOINT, on_this_machine
 from diffusion import controls
-from diffusion.models.control_files import control_path, network_for
+from diffusion.models.control_files import control_path, network_for, text_width
 from schedules.expression import Values
 from schedules.track import Track
 
@@ -125,10 +126,14 @@ def _source_faults(unit: ControlUnit, field: str, project: "Project", folder: Pa
 
 
 def _network_faults(unit: ControlUnit, field: str, project: "Project") -> Iterator[Fault]:
-    """A network that is not there."""
+    """A network that is not there, or reads text of another width than the model: that of another family."""
     try:
-        control_path(unit.model or network_for(unit.control, project.model))
+        path = control_path(unit.model or network_for(unit.control, project.model))
+        base = on_this_machine(CHECKPOINT, project.model)
+        read, told = text_width(path), None if base is None else text_width(base)
     except WeightsError as error:
         yield Fault(f"{field}.model", error.what, error.way_out)
-    except UserError as error:
-        yield Fault(f"{field}.model", str(error))
+        return
+    if read is not None and told is not None and read != told:
+        what = f"{path.name} is for another family of models: it reads text {read} wide, {project.model} has {told}"
+        yield Fault(f"{field}.model", what, "Give one made for this family")

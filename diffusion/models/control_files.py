@@ -1,11 +1,13 @@
 """Which file a control network is, and its checksum; imports no torch, so that a plan can ask."""
 
+import json
 from pathlib import Path
 
 from core.checksum import checksum
 from core.errors import WeightsError
 from core.weights import CHECKPOINT, CONTROLNET, listed, located, on_this_machine
 from diffusion.models.files import weights_files
+from diffusion.models.header import read_header
 
 ALSO_CALLED = {
     "soft_edge": ("softedge", "hed", "pidi"),
@@ -15,6 +17,7 @@ ALSO_CALLED = {
     "brightness": ("qr", "luminance", "recolor"),
     "threshold": ("qr",),
 }  # what the files of a control's networks have in their names besides the control's own
+READERS = ("attn2.to_k.weight", "attn2.to_k.down")  # tensors as wide as the text, the second of a ControlLoRA
 
 
 def control_path(name: str) -> Path:
@@ -64,6 +67,25 @@ def network_for(control: str, model: str) -> str:
         f"no network for the control {control} came with {model}, and none in a folder ControlNet is called so",
         way_out=f"Name one as model{f', such as {known}' if known else ': a file, a folder, a hub id'}",
     )
+
+
+def text_width(path: Path) -> int | None:
+    """How wide the text is that a model or control network looks at; None where neither settings nor header tell.
+
+    Raises:
+        WeightsError: if a safetensors file is damaged.
+    """
+    for settings in (path / "unet" / "config.json", path / "config.json"):
+        if settings.is_file():
+            try:
+                width = json.loads(settings.read_text(encoding="utf-8")).get("cross_attention_dim")
+            except (OSError, ValueError, AttributeError):
+                return None
+            return width if isinstance(width, int) else None
+    if path.suffix.lower() != ".safetensors":
+        return None
+    shapes = read_header(path).shapes
+    return next((shape[-1] for key, shape in shapes.items() if key.endswith(READERS) and len(shape) == 2), None)
 
 
 def _plain(name: str) -> str:

@@ -12,7 +12,7 @@ from animator.project import parse
 from animator.steps import Carry, step_keys
 from animator.timeline import Timeline
 from core.devices import ModelPool
-from core.errors import WeightsError
+from core.errors import ProjectError
 from core.image import Size
 from media.stills import write_png
 from tests.diffusion.models.toy import toy_pipeline, toy_unet
@@ -101,9 +101,9 @@ def test_keys_change_with_what_units_name_and_from_the_frame_whose_weight_does(h
     assert keys(one) == first
 
 
-def test_a_network_of_another_family_is_an_error_that_says_so(home):
-    with pytest.raises(WeightsError, match="another family"):
-        rendered(home, project(home, {"model": str(home / "xl"), "source": "a.png"}))
+def test_a_network_of_another_family_is_told_with_the_project(home):
+    with pytest.raises(ProjectError, match=r"controls\.0\.model: xl is for another family .* 32 wide, .* has 16"):
+        project(home, {"model": str(home / "xl"), "source": "a.png"})
 
 
 def test_a_preview_asks_no_networks(home):
