@@ -119,10 +119,10 @@ def _unit_identity(shown: Shown) -> list[object]:
     return [*rules, shown.control.identity, control_identity(Path(shown.model)), shown.first, *files]
 
 
-def build_generator(name: str, model: str, pool: ModelPool) -> Generator:
-    """The generator of single pictures that uses a model; remembered with its encoded prompts.
+def build_generator(name: str, model: str, vae: str, pool: ModelPool) -> Generator:
+    """The generator of single pictures that uses a model and an autoencoder; remembered with its encoded prompts.
 
-    When it is another model than the last, what was loaded for that one is forgotten.
+    When it is another of these than the last, what was loaded for that one is forgotten.
 
     Raises:
         UnknownName: if there is no such generator.
@@ -131,8 +131,9 @@ def build_generator(name: str, model: str, pool: ModelPool) -> Generator:
     def build() -> Generator:
         pool.drop("generator")
         pool.drop("diffusion model")
-        options = {"model": model} if "model" in backends.REGISTRY.options(name) else {}
+        known = backends.REGISTRY.options(name)
+        options = {key: value for key, value in {"model": model, "vae": vae}.items() if key in known}
         generator: Generator = backends.REGISTRY.build(name, options, pool=pool)
         return generator
 
-    return pool.get("generator", name, model, build)
+    return pool.get("generator", name, (model, vae), build)

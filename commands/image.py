@@ -1,6 +1,7 @@
 """`image`: single pictures, variants in grids, pictures from pictures; each says how it was made."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,6 +30,7 @@ def command(
     sampler: Annotated[str, Option(help='As people write it: "DPM++ 2M Karras".')] = "",
     schedule: Annotated[str, Option(help="Noise schedule; else the sampler's own.")] = "",
     model: Annotated[str, Option(help="A name, a path, a hub id.")] = "",
+    vae: Annotated[str, Option(help="Autoencoder: automatic, none, taesd, a name, a path.")] = "",
     preset: Annotated[str, Option(help="Recipe of a few-step model: lcm, turbo, lightning-4 ...")] = "",
     count: Annotated[str, Option(help="Batches.")] = "",
     batch_size: Annotated[str, Option(help="Pictures in a batch.")] = "",
@@ -80,6 +82,7 @@ def command(
     rows: Annotated[int, Option(min=0, help="Of a grid; 0 makes it about square.")] = 0,
     margin: Annotated[int, Option(min=0, max=1000, help="Pixels between pictures of a grid.")] = 0,
     picture_format: Annotated[str, Option("--format", help="Of names that are chosen: png, jpg, webp.")] = "png",
+    names: Annotated[str, Option(metavar="PATTERN", help="Of files in a folder: [date]/[seed]-[prompt_spaces].")] = "",
     generator: Annotated[str, Option(help="Who draws; noise is for tests.")] = "stills",
     overwrite: Annotated[bool, Option("--overwrite", help="Replace files that are in the way.")] = False,
     models_dir: ModelsFolders = None,
@@ -96,7 +99,7 @@ def command(
 
 CONTROL_OPTIONS = ("control", "control_image", "control_model", "control_set")
 SAME_NAME = (
-    "prompt", "negative", "seed", "size", "steps", "cfg", "sampler", "schedule", "model", "count", "batch_size",
+    "prompt", "negative", "seed", "size", "steps", "cfg", "sampler", "schedule", "model", "vae", "count", "batch_size",
     "resize", "content", "padding", "loops", "final_denoise", "curve",
 )  # fmt: skip
 
@@ -105,15 +108,17 @@ def _asked(given: dict[str, Any]) -> "Asked":
     """The options as what is asked for."""
     from animator.orders.asked import Asked
     from animator.orders.files import Target
+    from animator.orders.naming import Naming
     from animator.orders.units import UnitsAsked
     from animator.orders.variants import LineRules
 
     prompt_rules = _words(given["prompts_rules"], ("count-seed", "at-end"), "--prompts-rules")
     styles = given["styles_file"] or [path for path in (Path("styles.csv"),) if path.is_file() and given["style"]]
+    naming = Naming(given["names"], datetime.now().astimezone()) if given["names"] else None
     axes = {f"--{name}": given[name] for name in "xyz" if given[name]}
     return Asked(
         changes=tuple(_changes(given)),
-        target=Target(given["out"], f".{given['picture_format'].lower().lstrip('.')}"),
+        target=Target(given["out"], f".{given['picture_format'].lower().lstrip('.')}", naming),
         origin=given["origin"],
         init=given["init"],
         mask=given["mask"],

@@ -159,8 +159,8 @@ def _with_schedule(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def _with_tags(fields: Mapping[str, str]) -> dict[str, str]:
-    """The hypernetwork that was once a setting as a tag in the prompt."""
-    if not fields.get("Hypernet"):
+    """The hypernetwork that was once a setting as a tag in the prompt, unless there is one already."""
+    if not fields.get("Hypernet") or f"<hypernet:{fields['Hypernet']}" in fields["Prompt"]:
         return dict(fields)
     tag = f"<hypernet:{fields['Hypernet']}:{fields.get('Hypernet strength', '1')}>"
     return {**fields, "Prompt": fields["Prompt"] + tag}

@@ -9,6 +9,7 @@ from animator.orders.axes import Axis, axis
 from animator.orders.axes import faults_of as axis_faults
 from animator.orders.described import needs_picture, order_from
 from animator.orders.files import Source, Target, sources
+from animator.orders.found import found_again
 from animator.orders.order import Order, Start
 from animator.orders.plan import Plan, of_matrix, on_axes
 from animator.orders.run import Run
@@ -19,7 +20,7 @@ from core.devices import ModelPool
 from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
-from diffusion.models.files import model_identity, model_path
+from diffusion.models.files import model_path, vae_path
 from diffusion.prompt.named import network_file, tags
 from diffusion.prompt.styles import Style, load_styles
 from media.infotext import parsed
@@ -116,7 +117,7 @@ def native_size(asked: Asked, order: Order, pool: ModelPool) -> Size:
         return order.size
     from diffusion.models.load import load_model
 
-    return Size(*load_model(order.model, pool).native)
+    return Size(*load_model(order.model, pool, vae=order.vae).native)
 
 
 def _drawn_seed() -> int:
@@ -157,28 +158,10 @@ def _repeated(asked: Asked, order: Order) -> tuple[Order, list[Fault], list[str]
         if setting_name(fault.field) not in overridden
     ]  # fmt: skip
     unused = [f"not acted on: {text}" for text in unused]
-    if "model" in overridden or asked.generator != "stills":
+    if asked.generator != "stills":
         return order, faults, unused
-    model, note = _model_of(infotext.fields, order.model)
-    return replace(order, model=model), faults, [*unused, *([note] if note else [])]
-
-
-def _model_of(fields: Mapping[str, str], name: str) -> tuple[str, str]:
-    """The model an infotext names, found by its name or its hash, and what to say where it is another one."""
-    digits = fields.get("Model hash", "")
-    try:
-        found = model_identity(model_path(name))
-    except UserError:
-        found = ""
-    if not digits or found.startswith(digits):
-        return name, ""
-    for by_hash in (f"{name} [{digits}]", digits):
-        try:
-            if model_identity(model_path(by_hash)).startswith(digits):
-                return by_hash, ""
-        except UserError:
-            continue
-    return name, f"it was made with a model {name} of hash {digits}; this one has {found[:10]}" if found else ""
+    order, notes = found_again(infotext, order, overridden)
+    return order, faults, [*unused, *notes]
 
 
 def _sources(asked: Asked) -> tuple[list[Source], list[Fault], list[str]]:
@@ -258,6 +241,11 @@ def _model_faults(asked: Asked, plan: Plan) -> Iterator[Fault]:
             model_path(name)
         except UserError as fault:
             yield Fault(option, fault.what, fault.way_out)
+    for vae in dict.fromkeys(order.vae for order in plan.orders):
+        try:
+            vae_path(vae, Path(plan.orders[0].model))
+        except UserError as fault:
+            yield Fault("--vae", fault.what, fault.way_out)
     yield from _network_faults(plan)
 
 
@@ -291,5 +279,18 @@ def _combination_faults(asked: Asked, plan: Plan) -> Iterator[Fault]:
     for order in plan.orders[:1]:
         if order.hires and order.start:
             yield Fault("--hires", "there is no second pass where a picture is started from", "Leave one of both out")
+    yield from _naming_faults(asked.target)
     if asked.target.suffix not in (".png", ".jpg", ".jpeg", ".webp"):
         yield Fault("--format", f"{asked.target.suffix} is no format of pictures", "Use png, jpg or webp")
+
+
+def _naming_faults(target: Target) -> Iterator[Fault]:
+    """A pattern for names that is none, or has no effect."""
+    if target.naming is None:
+        return
+    try:
+        target.naming.check()
+    except UserError as fault:
+        yield Fault("--names", fault.what, fault.way_out)
+    if not target.is_folder:
+        yield Fault("--names", f"{target.path} is a file", "Give a folder with --out, or leave the pattern out")

@@ -17,7 +17,7 @@ MOST_VALUES = 1000  # of one axis
 MOST_ORDERED = 5  # words whose orders are tried: 120
 REPLACE, REORDER, STYLES = "prompt s/r", "prompt order", "styles"
 ALIASES = {"promptsr": REPLACE, "sr": REPLACE, "promptorder": REORDER, "styles": STYLES, "style": STYLES}
-COSTLY = ("model", "refiner")  # settings that load a model; changed as seldom as may be
+COSTLY = ("model", "refiner", "vae")  # settings that load a model; changed as seldom as may be
 
 _NUMBER = r"\s*([+-]?\d+(?:\.\d*)?)\s*"
 _STEPPED = re.compile(rf"{_NUMBER}-{_NUMBER}(?:\(\s*([+-]\d+(?:\.\d*)?)\s*\))?\s*")

@@ -26,7 +26,7 @@ SILENT = {
 }  # fmt: skip
 LIKE_FIRST = ("Use same sampler", "Use same scheduler", "Use same checkpoint")
 VERSION = "Version"
-WITH_MODEL = ("Model hash", "Model")  # what stands beside the size; networks come later
+WITH_MODEL = ("Model hash", "Model", "VAE hash", "VAE")  # what stands beside the size; networks come later
 
 
 def described(order: Order, model: Mapping[str, str]) -> Infotext:
@@ -34,11 +34,12 @@ def described(order: Order, model: Mapping[str, str]) -> Infotext:
 
     Args:
         order: of one picture, with its styles written out.
-        model: what is known of model and networks: "Model hash", "Model", "Lora hashes".
+        model: what is known of model and networks: "Model hash", "Model", "VAE", "Lora hashes".
     """
     written = {one.label: text for one in TABLE if (text := _shown(order, one)) is not None}
     first = {key: written.pop(key) for key in ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size")}
-    written.pop("Model", None)
+    for label in WITH_MODEL:
+        written.pop(label, None)
     networks = {key: value for key, value in model.items() if key not in WITH_MODEL}
     named = {key: value for key, value in model.items() if key in WITH_MODEL}
     fields = {**first, **named, **written, **networks, **order.notes, VERSION: f"driftloop {_version()}"}

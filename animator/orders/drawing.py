@@ -15,7 +15,7 @@ from diffusion.inpainting import Canvas, canvas
 from diffusion.request import ControlImage
 from media.infotext import Infotext
 
-Generators = Callable[[str], Generator]  # by the name of a model
+Generators = Callable[[Order], Generator]  # by the model and autoencoder of an order
 Upscalers = Callable[[str], Enlarge]  # by name
 Facts = Callable[[Order], Mapping[str, str]]  # what infotexts say of an order's model and networks
 Steer = Callable[[Order, Canvas | None], tuple[ControlImage, ...]]  # what the units of an order show
@@ -103,7 +103,7 @@ def _together(orders: Sequence[Order], hands: Hands) -> list[Made]:
     """Pictures drawn in one call, in the order of their orders."""
     canvases = [_canvas(order, hands.upscalers) for order in orders]
     requests = [order.request(part, hands.steer(order, part)) for order, part in zip(orders, canvases, strict=True)]
-    images = hands.generators(orders[0].model).generate(requests)
+    images = hands.generators(orders[0]).generate(requests)
     return [
         Made(_finished(image, order, part), described(order, hands.facts(order)), order)
         for image, order, part in zip(images, orders, canvases, strict=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from animator.orders.described import changes_in
+from animator.orders.naming import Naming, Subject
 from animator.orders.order import Order
 from animator.orders.settings import changed
 from core.errors import MediaError, ProjectError, UserError
@@ -21,6 +22,7 @@ WHITE = (255, 255, 255)  # what shows where a picture to start from is transpare
 OPAQUE = 128 / 255  # opacity above which a transparent mask counts
 CELL = 8  # pixels; sizes taken from pictures are multiples of it
 SMALLEST = 16  # pixels
+NUMBERED = r"(\d{5,})(?:-.*)?"  # names that are chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class Target:
 
     path: Path
     suffix: str = ".png"  # of names that are chosen
+    naming: Naming | None = None  # how they are chosen, in a folder; None: by number and seed
 
     @property
     def is_folder(self) -> bool:
@@ -151,14 +154,27 @@ class Target:
                 self.path / f"{stem}{f'-{n}' if stems.count(stem) > 1 else ''}{self.suffix}"
                 for stem, n in zip(stems, numbered, strict=True)
             ]
-        first = self._next(r"(\d{5,})-.*")
+        first = _next(self.path, NUMBERED)
         return [self.path / f"{first + n:05d}-{seed}{self.suffix}" for n, seed in enumerate(seeds)]
+
+    def named(self, subject: Subject) -> Path:
+        """The file of a picture by the pattern; its folder is made. Names begin with a number that no other there has.
+
+        Raises:
+            MediaError: if the folder cannot be made.
+        """
+        assert self.naming is not None
+        below, end = self.naming.place(subject)
+        folder = self.path / below
+        _made(folder)
+        number = _next(folder, NUMBERED)
+        return folder / f"{number:05d}{f'-{end}' if end else ''}{self.suffix}"
 
     def grid(self) -> Path:
         """The file of a grid."""
         if not self.is_folder:
             return self.path
-        number = self._next(r"grid-(\d{4,})")
+        number = _next(self.path, r"grid-(\d{4,})")
         return self.path / f"grid-{number:04d}{self.suffix}"
 
     def check(self, paths: Sequence[Path], *, may_replace: bool) -> None:
@@ -170,15 +186,21 @@ class Target:
                 f"{', '.join(taken[:3])}{more} would be replaced", where="--out",
                 way_out="Give another name, or --overwrite",
             )  # fmt: skip
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as fault:
-            raise MediaError(f"the folder cannot be made ({fault.strerror})", where=str(self.folder)) from fault
+        _made(self.folder)
 
     def _beside(self, mark: str) -> Path:
         return self.path.with_name(f"{self.path.stem}{mark}{self.path.suffix}")
 
-    def _next(self, pattern: str) -> int:
-        """One more than the highest number in the folder."""
-        names = (path.stem for path in self.path.iterdir()) if self.path.is_dir() else iter(())
-        return 1 + max((int(found[1]) for name in names if (found := re.fullmatch(pattern, name))), default=-1)
+
+def _made(folder: Path) -> None:
+    """Makes a folder, if it is not there; raises MediaError if it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise MediaError(f"the folder cannot be made ({fault.strerror})", where=str(folder)) from fault
+
+
+def _next(folder: Path, pattern: str) -> int:
+    """One more than the highest number in a folder."""
+    names = (path.stem for path in folder.iterdir()) if folder.is_dir() else iter(())
+    return 1 + max((int(found[1]) for name in names if (found := re.fullmatch(pattern, name))), default=-1)

@@ -1,6 +1,6 @@
 """Order: all that somebody asks for at once, in the words of the web UI, and the requests it comes to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -58,6 +58,7 @@ class Order:
     sampling: Sampling = field(default_factory=lambda: Sampling(denoise=0.75))
     rules: DrawingRules = field(default_factory=DrawingRules)
     model: str = "mini"
+    vae: str = "automatic"  # autoencoder: automatic, none, taesd, a name, a path
     batch_size: int = 1  # 1..64; pictures made at once
     count: int = 1  # 1..10000; batches
     hires: Hires | None = None
@@ -66,6 +67,13 @@ class Order:
     units: tuple[ControlUnit, ...] = ()  # control networks
     loop: Loop = field(default_factory=Loop)
     notes: Mapping[str, str] = field(default_factory=dict)  # further fields of the infotext, such as "Script"
+    worn: tuple[str, ...] = ()  # names of the styles that are written out
+    unstyled: str | None = None  # the prompt before that
+
+    @property
+    def own_prompt(self) -> str:
+        """The prompt without its styles."""
+        return self.prompt if self.unstyled is None else self.unstyled
 
     @property
     def pictures(self) -> int:
@@ -83,8 +91,12 @@ class Order:
         Raises:
             UnknownName: for a style that is not there.
         """
-        prompt, negative = styled(self.prompt, self.negative, self.styles, dict(styles))
-        return replace(self, prompt=prompt, negative=negative, styles=())
+        table = dict(styles)
+        prompt, negative = styled(self.prompt, self.negative, self.styles, table)
+        hires = self.hires and with_hires_styles(self.hires, self.styles, table)
+        return replace(
+            self, prompt=prompt, negative=negative, styles=(), hires=hires, worn=self.styles, unstyled=self.own_prompt
+        )
 
     def single(self, place: int) -> "Order":
         """The order of one of its pictures, counted from 0; from it the very same picture can be made.
@@ -126,6 +138,27 @@ class Order:
             rules=self.rules,
             inpaint=inpaint,
             refiner=self.refiner,
-            hires=self.hires,
+            hires=self.hires and without_hires_comments(self.hires),
             controls=controls,
         )
+
+
+def with_hires_styles(hires: Hires, names: Sequence[str], styles: dict[str, Style]) -> Hires:
+    """A second pass with styles around the words of its own; words it takes from the first have them already.
+
+    Raises:
+        UnknownName: for a style that is not there.
+    """
+    own = [text for text, _ in hires.prompt or ()]
+    negative = hires.negative
+    if not names or not (own or negative is not None):
+        return hires
+    prompts = tuple((styled(text, "", names, styles)[0], share) for text, share in hires.prompt or ())
+    against = None if negative is None else styled("", negative, names, styles)[1]
+    return replace(hires, prompt=prompts or None, negative=against)
+
+
+def without_hires_comments(hires: Hires) -> Hires:
+    """A second pass with the comments left out of its own words."""
+    prompt = hires.prompt and tuple((without_comments(text), share) for text, share in hires.prompt)
+    return replace(hires, prompt=prompt, negative=hires.negative and without_comments(hires.negative))

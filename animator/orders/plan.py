@@ -46,10 +46,9 @@ class Plan:
 
     def sequence(self) -> list[int]:
         """Places of orders as they are best drawn: those of one model together."""
-        models = list(dict.fromkeys((order.model, order.refiner) for order in self.orders))
-        return sorted(
-            range(len(self.orders)), key=lambda n: models.index((self.orders[n].model, self.orders[n].refiner))
-        )
+        models = [(order.model, order.vae, order.refiner) for order in self.orders]
+        places = {model: place for place, model in enumerate(dict.fromkeys(models))}
+        return sorted(range(len(models)), key=lambda n: places[models[n]])
 
 
 def on_axes(order: Order, axes: Sequence[Axis]) -> Plan:

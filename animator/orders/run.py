@@ -10,6 +10,7 @@ from animator.fitting import Draw, network_faults
 from animator.orders.drawing import Hands, Made, drawn
 from animator.orders.facts import facts
 from animator.orders.files import Source, Target
+from animator.orders.naming import Subject
 from animator.orders.order import Order
 from animator.orders.plan import Plan, square
 from animator.orders.units import Steering
@@ -57,8 +58,8 @@ class Run:
 
     @cached_property
     def paths(self) -> list[Path]:
-        """The file of each picture, in the order of the results; empty if only the grid is kept."""
-        if self.is_grid and not self.singles:
+        """The file of each picture, in the order of the results; empty if only the grid is kept, or by a pattern."""
+        if self.target.naming is not None or (self.is_grid and not self.singles):
             return []
         seeds = [seed for order, _ in self.tasks for seed in order.seeds()]
         stems = [source.path.stem if source else "" for order, source in self.tasks for _ in order.seeds()]
@@ -99,7 +100,7 @@ class Run:
             order, source = self.tasks[n]
             order = source.started(order) if source else order
             for k, made in enumerate(drawn(order, hands)):
-                path = self.paths[starts[n] + k] if self.paths else None
+                path = self._path(starts[n] + k, Subject(made.order, order, k, made.infotext.fields, made.image))
                 if path is not None:
                     write_picture(path, made.image, str(made.infotext))
                 if self.is_grid and (k == 0 or self.plan.layout is None):
@@ -108,6 +109,12 @@ class Run:
         if self.grid_path is not None:
             images = [kept[place] for place in sorted(kept)]
             write_picture(self.grid_path, self._grid(images))
+
+    def _path(self, place: int, subject: Subject) -> Path | None:
+        """The file of a picture, None if it is kept in the grid alone."""
+        if self.is_grid and not self.singles:
+            return None
+        return self.paths[place] if self.target.naming is None else self.target.named(subject)
 
     def _grid(self, images: Sequence[Image]) -> Image:
         cells = self.plan.layout
@@ -118,8 +125,8 @@ class Run:
         count = len(self.plan.orders)
         return [first + n for first in range(0, len(self.tasks), count) for n in self.plan.sequence()]
 
-    def _generator(self, model: str) -> Generator:
-        return build_generator(self.generator, model, self.pool)
+    def _generator(self, order: Order) -> Generator:
+        return build_generator(self.generator, order.model, order.vae, self.pool)
 
 
 def _drawn_size(order: Order) -> Size:

@@ -122,6 +122,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("Seed", "seed", ("seed",), "int", SEEDS),
     Setting("Size", "size", ("size",), "size"),
     Setting("Model", "model", ("model",), "text", aliases=("sd_model", "checkpoint", "checkpoint name")),
+    Setting("VAE", "vae", ("vae",), "text", aliases=("sd_vae",)),
     Setting("Variation seed", "variation_seed", ("sampling.variation_seed",), "int", SEEDS, ("subseed", "var. seed")),
     _number(
         "Variation seed strength", "variation_strength", "sampling.variation_strength", "float", "subseed_strength",
@@ -245,6 +246,8 @@ def with_setting(order: Order, one: Setting, text: str) -> Order:
         value = order.size._replace(**{one.name: value})
     if one.name == "hires_prompt":
         value = ((value, 1.0),) if value else None
+    if one.name == "hires_negative":
+        value = value or None  # as in the web UI: empty is like the first
     for n, place in enumerate(places_in(order, one)):
         part = value[n] if one.kind == "size" and len(one.places) == 2 else value
         order = _replaced(order, place.split("."), part)
