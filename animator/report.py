@@ -10,7 +10,8 @@ from typing import Any
 
 from core.devices import ModelPool
 from core.image import Image
-from interpolation.likeness import Likeness, motion_distance
+from interpolation import perceptual
+from interpolation.likeness import Likeness, looks, motion_distance
 from interpolation.meter import Meter, Series, Sight
 from interpolation.seam import Score, Verdict, scores, verdict
 from media.atomic import replacing
@@ -87,6 +88,23 @@ def motion_score(clip: Iterator[Image], reference: Iterator[Image]) -> Score:
     """
     distance = motion_distance(clip, reference, farneback.build(farneback.Options(), ModelPool()).flow)
     return Score("tOF", distance, "pixels", "distance of its motion from the reference's")
+
+
+def look_scores(clip: Iterator[Image], reference: Iterator[Image]) -> tuple[Score, ...]:
+    """LPIPS to the reference and tLP100; without weights, that they are not computed.
+
+    Raises:
+        MediaError: if the two do not fit together, or are too small.
+        WeightsError: if the weights are of something else.
+    """
+    files = perceptual.found()
+    names = ("LPIPS", "how different it looks from the reference"), ("tLP100", "how differently it changes, times 100")
+    if not files:
+        return tuple(Score(name, None, "", f"not computed: {perceptual.NO_WEIGHTS}") for name, _ in names)
+    apart, changes = looks(clip, reference, perceptual.Lpips(files, ModelPool()).distance)
+    return tuple(
+        Score(name, value, "", meaning) for (name, meaning), value in zip(names, (apart, 100 * changes), strict=True)
+    )
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.terminal import AsJson, say
+from commands.terminal import AsJson, ModelsFolders, say
 
 if TYPE_CHECKING:
     from animator.report import Report
@@ -16,14 +16,21 @@ if TYPE_CHECKING:
 Clip = Annotated[Path, typer.Argument(help="A video, a folder of pictures, or a pattern such as 'shots/*.png'.")]
 Plot = Annotated[Path | None, typer.Option("--plot", metavar="FILE.png", help="Draw the figures over time.")]
 Rate = Annotated[str, typer.Option("--fps", help="Pictures a second, for folders and patterns.")]
-Reference = Annotated[Path | None, typer.Option(help="A clip of the same size and length to compare the motion with.")]
+Reference = Annotated[
+    Path | None, typer.Option(help="A clip of the same size and length to compare with: motion (tOF), look (LPIPS).")
+]
 
 
 def command(
-    clip: Clip, as_json: AsJson = False, plot: Plot = None, fps: Rate = "24", reference: Reference = None
+    clip: Clip,
+    as_json: AsJson = False,
+    plot: Plot = None,
+    fps: Rate = "24",
+    reference: Reference = None,
+    models_dir: ModelsFolders = None,
 ) -> None:
     """Measure a clip: its seam, drift, flicker and motion. As a loop it passes, warns or fails."""
-    from animator.report import measured, motion_score
+    from animator.report import look_scores, measured, motion_score
     from commands.clips import opened
 
     with opened(clip, fps) as video:
@@ -31,7 +38,9 @@ def command(
     if reference is not None:
         with opened(clip, fps) as video, opened(reference, fps) as other:
             score = motion_score((image for _, image in video), (image for _, image in other))
-        report = replace(report, scores=(*report.scores, score))
+        with opened(clip, fps) as video, opened(reference, fps) as other:
+            looks = look_scores((image for _, image in video), (image for _, image in other))
+        report = replace(report, scores=(*report.scores, score, *looks))
     if plot is not None:
         from commands.plotting import write_metrics_plot
 

@@ -13,6 +13,7 @@ from interpolation.seam import Score
 
 LOW, HIGH = 100.0, 200.0  # levels; Canny's thresholds, those of the control
 NEAR = 2  # pixels within which an edge counts as the same, at the size of measuring
+Distance = Callable[[Image, Image], float]
 Flow = Callable[[Image, Image], FlowField]  # (source, target); target(p) = source(p + flow(p)), pixels
 
 
@@ -31,22 +32,56 @@ def motion_distance(clip: Iterator[Image], reference: Iterator[Image], flow: Flo
     """
     distances: list[float] = []
     before: tuple[Image, Image] | None = None
+    for image, other in beside(clip, reference):
+        now = measurable(image), measurable(other)
+        if before is not None:
+            difference = flow(now[0], before[0]) - flow(now[1], before[1])
+            distances.append(float(np.linalg.norm(difference, axis=-1).mean()))
+        before = now
+    if not distances:
+        raise MediaError("fewer than two frames cannot be compared", way_out="Give at least two")
+    return float(np.mean(distances))
+
+
+def looks(clip: Iterator[Image], reference: Iterator[Image], distance: Distance) -> tuple[float, float]:
+    """How different frames look from the reference's, and tLP: how differently they change; both means.
+
+    Source: tLP as in Chu et al., Learning Temporal Coherence via Self-Supervision for GAN-based Video Generation, 2020.
+
+    Args:
+        clip: uint8, H x W x 3, RGB.
+        reference: likewise, as many frames of the same size.
+        distance: LPIPS.
+
+    Raises:
+        MediaError: if sizes or counts differ.
+    """
+    apart: list[float] = []
+    changes: list[float] = []
+    before: tuple[Image, Image] | None = None
+    for now in beside(clip, reference):
+        apart.append(distance(*now))
+        if before is not None:
+            changes.append(abs(distance(before[0], now[0]) - distance(before[1], now[1])))
+        before = now
+    return float(np.mean(apart)), float(np.mean(changes)) if changes else 0.0
+
+
+def beside(clip: Iterator[Image], reference: Iterator[Image]) -> Iterator[tuple[Image, Image]]:
+    """Each frame with that of the reference.
+
+    Raises:
+        MediaError: if sizes or counts differ.
+    """
     for image in clip:
         other = next(reference, None)
         if other is None:
             raise MediaError("the reference has fewer frames", way_out="Give one of the same length")
         if image.shape != other.shape:
             raise MediaError(f"the reference is {Size.of(other)}, the clip {Size.of(image)}")
-        now = measurable(image), measurable(other)
-        if before is not None:
-            difference = flow(now[0], before[0]) - flow(now[1], before[1])
-            distances.append(float(np.linalg.norm(difference, axis=-1).mean()))
-        before = now
+        yield image, other
     if next(reference, None) is not None:
         raise MediaError("the reference has more frames", way_out="Give one of the same length")
-    if not distances:
-        raise MediaError("fewer than two frames cannot be compared", way_out="Give at least two")
-    return float(np.mean(distances))
 
 
 class Likeness:

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pytest
 
 from media.stills import write_png
@@ -59,3 +60,12 @@ def test_a_render_writes_its_figures(tiny, tmp_path):  # noqa: F811
     assert data["frames"] == 7 and {"seam ratio", "flicker", "drift of lightness"} <= data["figures"].keys()
     assert run("render", written(tiny, TINY | {"frames": 1, "name": "still"}), "-o", tmp_path / "out") == 0
     assert not (tmp_path / "out" / "still" / "still.report.json").exists()
+
+
+def test_what_needs_weights_is_said_as_not_computed(tmp_path, capsys):
+    from animator.report import look_scores
+
+    frames = [np.full((8, 8, 3), n, np.uint8) for n in range(3)]
+    scores = look_scores(iter(frames), iter(frames))
+    assert [(score.name, score.value) for score in scores] == [("LPIPS", None), ("tLP100", None)]
+    assert all("not computed" in score.meaning and "lpips" in score.meaning for score in scores)
