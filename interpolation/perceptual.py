@@ -85,7 +85,9 @@ def _loaded(files: tuple[Path, ...]) -> "tuple[list[nn.Module], list[Tensor]]":
                 held[f"{match[1]}.{match[2]}"] = tensor.float()
             elif match := _HEAD.fullmatch(name):
                 held[f"head {match[1]}"] = tensor.float()
-    device, trunk, heads = chosen_device(), [], []
+    device = chosen_device()
+    trunk: list[nn.Module] = []
+    heads: list[Tensor] = []
     channels = [3, *(width for _, width, *_ in LAYERS)]
     try:
         for n, ((before, after), (place, _, side, stride, edge)) in enumerate(
