@@ -111,6 +111,8 @@ def _loop_faults(project: "Project") -> Iterator[Fault]:
     yield from ring.faults(project.cadence)
     if rules.grain and project.color.look == "deforum":
         yield Fault("loop.grain", "color.look deforum draws its noise anew every frame", "Leave one of them out")
+    if rules.noise and project.seeds != type(project.seeds)():
+        yield Fault("loop.noise", "takes the place of seeds, which are given, too", "Leave one of them out")
     if rules.model == "auto":
         if rules.options:
             yield Fault("loop.options", "auto takes none", "Name in loop.model who does")

@@ -1,6 +1,5 @@
 """Closers: what each method makes of a clip so that it goes round, and of the rendered frames of a project's loop."""
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +9,7 @@ from animator.closing import Ring
 from animator.report import SIGHT
 from animator.steps import Frame
 from core.devices import ModelPool
-from core.errors import UserError
+from core.errors import MediaError, UserError
 from core.image import Image
 from interpolation import models
 from interpolation.bridge import Between, Bridge
@@ -27,8 +26,8 @@ from interpolation.loops import (
     pingpong,
 )
 from interpolation.models import Interpolator
-from interpolation.search import FADE, Loop
-from interpolation.stride import LEAST, Stride, weight
+from interpolation.search import Loop
+from interpolation.stride import KEPT, Crossing, Stride, evenest, look, tried, weight
 from media.sound import RATE, Samples
 from media.soundring import Recording, bridged_round, cut_round, there_and_back
 
@@ -118,18 +117,38 @@ class Closer:
             stride: of the whole clip.
             over: None for as long as the ends need.
         """
-        apart = loop.distance / max(loop.usual, 1e-6)
+        stretch, after = Part(clip, loop.start, loop.length), clip.count - loop.start - loop.length
+        most = max(0, min(loop.length // 2, max(loop.start, after) - 1, KEPT))
         if over is None:
-            over = 0 if apart <= MET else max(LEAST, math.ceil(FADE * min(apart, clip.count)))
-        after, before = clip.count - loop.start - loop.length, loop.start
-        over = min(over, loop.length - 1, max(after, before))
+            is_met = loop.distance <= MET * loop.usual
+            over = 0 if is_met or not most else evenest(dict(self._crossings(clip, loop, most)), stride.step)
+        if over > most:
+            what = f"beside frames {loop.start} to {loop.start + loop.length - 1} there is no room for {over} frames"
+            raise MediaError(what, way_out=f"Give at most {most}")
         if over == 0:
             return Closed(
-                loop.length, Part(clip, loop.start, loop.length).frames(0, loop.length), "cut", stride.least,
+                loop.length, stretch.frames(0, loop.length), "cut", stride.least,
                 lambda sound: cut_round(sound, self._at(loop.start), self._at(loop.length), 0),
             )  # fmt: skip
-        start = loop.start if after >= over else loop.start - over
+        start = loop.start if after >= loop.start else loop.start - over
         return self.fade(Part(clip, start, loop.length + over), stride, over, moves=True)
+
+    def _crossings(self, clip: Clip, loop: Loop, most: int) -> Iterator[tuple[int, Crossing]]:
+        """Fades of what comes after a stretch into its beginning, or of its end into what comes before it; by length.
+
+        They are taken where there is more room.
+        """
+        start, end = loop.start, loop.start + loop.length
+        is_after = clip.count - end >= start
+        late, early = (
+            [look(image) for image in clip.frames(first, first + most + 1)]
+            for first in ((end - 1, start) if is_after else (end - most - 1, start - most))
+        )
+        for over in tried(most):
+            if is_after:
+                yield over, Crossing(late[0], late[1 : over + 1], early[:over], early[over])
+            else:
+                yield over, Crossing(late[-over - 1], late[-over:], early[-over - 1 : -1], early[-1])
 
     def _bridge(self, clip: Clip, stride: Stride) -> tuple[str, Bridge]:
         """The first maker whose way is short, or the last one."""

@@ -21,7 +21,7 @@ SHARE = 8  # of the loop: what the end goes over in, if nothing is said
 WINDING = ("roll", "pitch", "yaw")  # camera angles that may add up to whole turns
 SHIFTING = ("x", "y", "z")  # camera moves that have to add up to nothing
 TURN = 2  # frames by which pingpong turns more softly, if nothing is said and the loop has room
-FAINT = 1e-4  # weight below which a draw is left out of the grain
+FAINT = 1e-4  # weight below which a draw is left out of a mix
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class LoopRules:
     beats: Annotated[float, Field(ge=0, le=100_000)] = 0  # with `bpm`: length in beats; gives `frames`
     bpm: Annotated[float, Field(ge=0, le=1000)] = 0  # beats per minute
     close_camera: bool = False  # take out of every frame what the camera would have moved by in the end
+    noise: Annotated[float, Field(ge=0, le=1000)] = 0  # frames over which the noise of pictures changes; 0: by `seeds`
     grain: Annotated[float, Field(ge=0, le=1000)] = 0  # frames over which coherence.noise changes; 0: anew every frame
 
 
@@ -164,15 +165,18 @@ def camera_closed(columns: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArr
     return closed
 
 
-def grain_weights(frames: int, length: float) -> NDArray[np.float64]:
-    """How much the noise drawn for frame d - i counts at frame i, by d: the grain then changes over `length` frames
-    and closes, each frame with the same strength.
+def ring_weights(frames: int, length: float) -> NDArray[np.float64]:
+    """How much the noise drawn for frame d - i counts at frame i, by d: the noise then changes over `length` frames
+    and closes, each frame with the same strength. None for a length of 0: every frame has its own.
 
     Source: a Gaussian process on a ring with the correlation exp(-2 sin²(pi d / frames) / w²), w = 2 pi length /
     frames; the weights are its square root, so their squares sum to 1.
     """
+    if not length:
+        return np.empty(0)
     distance = np.arange(frames)
     width = 2 * np.pi * length / frames
     kernel = np.exp(-2 * np.sin(np.pi * distance / frames) ** 2 / width**2)
     spectrum = np.maximum(np.fft.rfft(kernel).real, 0)
-    return np.fft.irfft(np.sqrt(spectrum), frames)
+    weights = np.fft.irfft(np.sqrt(spectrum), frames)
+    return np.asarray(weights / np.linalg.norm(weights))

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from animator.noise import Look, NoiseKind, NoiseMix, noised
+from animator.noise import Look, NoiseKind, noised
 from core.errors import UserError
 from core.image import Image, Mask, rounded
+from diffusion.request import NoiseMix
 
 ColorSpace = Literal["none", "lab", "hsv", "rgb"]
 LARGEST_KERNEL = 255  # pixels

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.image import Image, Size
+from diffusion.request import NoiseMix
 
 NoiseKind = Literal["white", "perlin"]
 Look = Literal["true", "deforum"]
 Floats = NDArray[np.float32]
-NoiseMix = tuple[tuple[int, float], ...]  # (seed, weight) pairs; the squares of the weights sum to 1
 
 CELLS = 8  # Perlin cells of the coarsest octave along the side of a square picture
 GRAIN = 512  # grains along the side of a square picture ("true" look), so that every size shows the same grain

@@ -7,10 +7,9 @@ from animator.coherence import Coherence
 from animator.controls import UnitNumbers
 from animator.masks import MaskWords
 from animator.mix import Mix
-from animator.noise import NoiseMix
 from animator.source import Stylize
 from core.image import Image, Size
-from diffusion.request import ControlImage, DrawingRules, ImageRequest, PromptMix, Refiner, Sampling
+from diffusion.request import ControlImage, DrawingRules, ImageRequest, NoiseMix, PromptMix, Refiner, Sampling
 from motion.camera import CameraMove, Lens
 
 
@@ -28,6 +27,7 @@ class FrameParams:
     negative: str
     seed: int  # of the picture, if one is generated at this frame
     noise_seed: int | NoiseMix  # of the noise put on the carried picture before that
+    noise: NoiseMix = ()  # what the picture is drawn from in place of the noise of `seed`
     noise_schedule: str = "Automatic"
     checkpoint: str = ""  # a model in place of the project's
     drawing: DrawingRules = field(default_factory=DrawingRules)
@@ -53,4 +53,5 @@ class FrameParams:
             model=self.checkpoint,
             refiner=self.refiner,
             controls=tuple(controls),
+            noise=self.noise,
         )

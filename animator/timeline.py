@@ -7,17 +7,16 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.closing import FAINT, Ring, camera_closed, grain_weights
+from animator.closing import FAINT, LoopRules, Ring, camera_closed, ring_weights
 from animator.coherence import Coherence
 from animator.controls import UnitNumbers
 from animator.masks import MaskWords
 from animator.mix import Mix
-from animator.noise import NoiseMix
 from animator.params import FrameParams
 from animator.project import Project, SeedRules
 from animator.source import Stylize
 from core.seeds import SEED_RANGE, derive
-from diffusion.request import Sampling
+from diffusion.request import NoiseMix, Sampling
 from motion.camera import CameraMove, Lens
 from schedules.prompts import Prompts, merged
 from schedules.schedule import Schedule, Steps
@@ -59,8 +58,8 @@ class Timeline(Sequence[FrameParams]):
         self.noise_schedule = Steps.parse(project.noise_schedule, frames, seed, field="noise_schedule")
         prompts = merged(project.prompts, project.positive, project.negative)
         self.prompts = Prompts.parse(prompts, frames, seed, travel=project.travel, names=names, closed=self.is_closed)
-        grain = project.loop.grain if project.loop else 0
-        self._grain = grain_weights(frames, grain) if grain else np.empty(0)
+        rules = project.loop or LoopRules()
+        self._grain, self._noise = (ring_weights(frames, length) for length in (rules.grain, rules.noise))
         self._seeds = seed_series(project.seeds, seed, frames, project.cadence, names)
 
     def __len__(self) -> int:
@@ -96,6 +95,7 @@ class Timeline(Sequence[FrameParams]):
             negative=words.negative,
             seed=int(self._seeds[index]),
             noise_seed=self._noise_seed(index),
+            noise=self._mix("latent noise", index, self._noise),
             noise_schedule=self.noise_schedule.at(index),
             checkpoint=self.checkpoint[index],
             drawing=self.project.drawing,
@@ -128,11 +128,13 @@ class Timeline(Sequence[FrameParams]):
         deforum = self.project.color.look == "deforum"
         if deforum and self.project.seeds.behavior not in ("schedule", "random"):
             return int(self._seeds[index])
-        if self._grain.size:
-            mix = ((n, float(weight)) for n, weight in enumerate(self._grain) if abs(weight) > FAINT)
-            frames = self.project.frames
-            return tuple((derive(self.project.seed, "noise", (index - n) % frames), weight) for n, weight in mix)
-        return derive(self.project.seed, "noise", index)
+        return self._mix("noise", index, self._grain) or derive(self.project.seed, "noise", index)
+
+    def _mix(self, purpose: str, index: int, weights: NDArray[np.float64]) -> NoiseMix:
+        """Draws of the frames around one, with their weights; nothing without weights."""
+        mix = ((n, float(weight)) for n, weight in enumerate(weights) if abs(weight) > FAINT)
+        frames = self.project.frames
+        return tuple((derive(self.project.seed, purpose, (index - n) % frames), weight) for n, weight in mix)
 
 
 def mask_series(project: Project) -> tuple[MaskWords, ...]:

@@ -331,6 +331,7 @@ def noise_seed(request: ImageRequest, kit: Kit) -> NoiseSeed:
         sampling.variation_strength,
         kit.cells(other) if min(other) > 0 else None,
         int(sampling.seed_delta),
+        request.noise,
     )
 
 

@@ -12,6 +12,7 @@ PromptMix = tuple[tuple[str, float], ...]  # (text, weight) pairs; weights sum t
 StepRule = Literal["web-ui", "exact"]  # how many steps image to image runs: a part of `steps`, or exactly as many
 NoiseSource = Literal["cpu", "nv", "gpu"]  # torch's processor generator, what a CUDA one gives, or the device's own
 Emphasis = Literal["original", "no norm", "ignore", "none"]
+NoiseMix = tuple[tuple[int, float], ...]  # seeds and weights, whose squares sum to 1, of noise that is mixed
 MaskedContent = Literal["original", "latent noise", "latent nothing"]
 ControlMode = Literal["balanced", "prompt", "control"]  # what counts more: neither, the words, the hint
 RefinedPass = Literal["first", "second", "both"]
@@ -151,4 +152,5 @@ class ImageRequest:
     hires: Hires | None = None  # the result is larger than `size`
     controls: tuple[ControlImage, ...] = ()  # any mix; what they add is summed
     drift: NoiseDrift | None = None  # of all its noise
+    noise: NoiseMix = ()  # what is mixed in place of the noise of `seed`
     regard: Regard | None = None

@@ -1,7 +1,8 @@
 """Stride: how a clip goes on from frame to frame, and in how many frames its end can go over into its beginning so."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -78,19 +79,43 @@ class Stride:
         most = min(KEPT - 1, (self.count - 1) // 2)
         if most < 1:
             raise MediaError(f"a fade needs at least 3 frames, and there are {self.count}")
-        lengths = np.unique(np.rint(np.geomspace(min(LEAST, most), most, TRIED)).astype(int))
-        return int(min(lengths, key=lambda over: self._unevenness(int(over)) + LENGTH * over / most))
-
-    def _unevenness(self, over: int) -> float:
-        """The largest deviation of a step in a fade from the usual one, octaves of the mean square."""
         tail = list(self._tail)
-        late, early = np.array(tail[-over:], np.float32), np.array(self._head[:over], np.float32)
+        ends = {
+            over: Crossing(tail[-over - 1], tail[-over:], self._head[:over], self._head[over]) for over in tried(most)
+        }
+        return evenest(ends, self.step)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crossing:
+    """What a fade is made of, seen small."""
+
+    before: Look  # the frame ahead of it
+    late: Sequence[Look]  # the end, which fades out
+    early: Sequence[Look]  # the beginning, which fades in; as many
+    after: Look  # the frame behind it
+
+    def unevenness(self, usual: float) -> float:
+        """The largest deviation of its steps from the usual one, octaves of the mean square."""
+        over = len(self.late)
+        late, early = np.array(self.late, np.float32), np.array(self.early, np.float32)
         weights = np.array([[weight(n, over)] for n in range(over)], np.float32)
-        shown = np.concatenate([[tail[-over - 1]], late + weights * (early - late), [self._head[over]]])
+        shown = np.concatenate([[self.before], late + weights * (early - late), [self.after]])
         steps = np.square(np.diff(shown, axis=0)).mean(1)
-        off = np.abs(np.log2(np.maximum(steps, FAINT**2) / self.step**2))
+        off = np.abs(np.log2(np.maximum(steps, FAINT**2) / usual**2))
         off[[0, -1]] *= JOINTS
         return float(off.max())
+
+
+def tried(most: int) -> list[int]:
+    """Lengths of a fade that are compared, up to the longest there is room for."""
+    return [int(over) for over in np.unique(np.rint(np.geomspace(min(LEAST, most), most, TRIED)))]
+
+
+def evenest(ends: Mapping[int, Crossing], usual: float) -> int:
+    """The length, of those given with what they fade, whose steps are most like the usual one."""
+    longest = max(ends)
+    return min(ends, key=lambda over: ends[over].unevenness(usual) + LENGTH * over / longest)
 
 
 def weight(place: int, over: int) -> float:

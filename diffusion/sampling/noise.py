@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.seeds import derive
-from diffusion.request import NoiseSource
+from diffusion.request import NoiseMix, NoiseSource
 from diffusion.sampling.noise_schedule import HIGHEST_LEVEL, LOWEST_LEVEL
 from diffusion.sampling.philox import philox_normal
 
@@ -32,6 +32,12 @@ class NoiseSeed:
     variation_strength: float = 0.0  # 0..1: from the noise of `seed` to that of `variation_seed`
     resized_from: tuple[int, int] | None = None  # rows, columns of the latent whose composition is wanted
     sampling_delta: int = 0  # "eta noise seed delta": added to the seed for the noise drawn while sampling
+    mix: NoiseMix = ()  # seeds and weights of noise that is mixed in place of that of `seed`
+
+    @property
+    def parts(self) -> NoiseMix:
+        """The seeds whose noise makes this one, with their weights."""
+        return self.mix or ((self.seed, 1.0),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +77,8 @@ class SeededNoise:
         self._shape = shape
         self._source = source
         self._device = torch.device(device)
-        self._draws = [generator(seed.seed, source, self._device) for seed in self._seeds]
-        self._paths = [brownian_path(seed.seed, shape) for seed in self._seeds]
+        self._draws = [mixed_draws(seed.parts, source, self._device) for seed in self._seeds]
+        self._paths = [mixed_paths(seed.parts, shape) for seed in self._seeds]
 
     def initial(self) -> Tensor:
         """Unit-variance noise to start from; float32, N x C x H x W. Ask for it once, before sampling."""
@@ -81,9 +87,8 @@ class SeededNoise:
             for seed, draw in zip(self._seeds, self._draws, strict=True)
         ]
         if any(seed.sampling_delta for seed in self._seeds):
-            self._draws = [
-                generator(seed.seed + seed.sampling_delta, self._source, self._device) for seed in self._seeds
-            ]
+            later = [tuple((one + seed.sampling_delta, share) for one, share in seed.parts) for seed in self._seeds]
+            self._draws = [mixed_draws(parts, self._source, self._device) for parts in later]
         return self._drifted(self._batch(drawn), None if self._fresh is None else self._fresh.initial())
 
     def white(self, sigma: float, following: float) -> Tensor:
@@ -121,6 +126,14 @@ def generator(seed: int, source: NoiseSource, device: torch.device | str = "cpu"
     return lambda shape: torch.randn(shape, generator=state, device=drawer)
 
 
+def mixed_draws(parts: NoiseMix, source: NoiseSource, device: torch.device | str = "cpu") -> Draw:
+    """The draws of several seeds as one, each with its weight; of one seed alone, its own."""
+    draws = [(generator(seed, source, device), share) for seed, share in parts]
+    if len(draws) == 1:
+        return draws[0][0]
+    return lambda shape: torch.stack([share * draw(shape) for draw, share in draws]).sum(0)
+
+
 def initial_noise(seed: NoiseSeed, full: Tensor, source: NoiseSource, device: torch.device | str = "cpu") -> Tensor:
     """The noise one image starts from: variation first, then the change of size.
 
@@ -131,7 +144,7 @@ def initial_noise(seed: NoiseSeed, full: Tensor, source: NoiseSource, device: to
         device: see there.
     """
     base = (full.shape[0], *(seed.resized_from or full.shape[1:]))
-    noise = full if base == full.shape else generator(seed.seed, source, device)(base)
+    noise = full if base == full.shape else mixed_draws(seed.parts, source, device)(base)
     if seed.variation_strength:
         noise = slerp(seed.variation_strength, noise, generator(seed.variation_seed, source, device)(base))
     return noise if base == full.shape else pasted(noise, full)
@@ -161,6 +174,14 @@ def pasted(noise: Tensor, full: Tensor) -> Tensor:
         inner.append(slice(max(-offset, 0), max(-offset, 0) + length))
     result[:, outer[0], outer[1]] = noise[:, inner[0], inner[1]]
     return result
+
+
+def mixed_paths(parts: NoiseMix, shape: Shape) -> StepNoise:
+    """The Brownian paths of several seeds as one, each with its weight; of one seed alone, its own."""
+    paths = [(brownian_path(seed, shape), share) for seed, share in parts]
+    if len(paths) == 1:
+        return paths[0][0]
+    return lambda sigma, following: torch.stack([share * path(sigma, following) for path, share in paths]).sum(0)
 
 
 def brownian_path(seed: int, shape: Shape) -> StepNoise:

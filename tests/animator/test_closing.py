@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from animator.closers import Closer, delivered
-from animator.closing import LoopRules, Ring, camera_closed, grain_weights
+from animator.closing import LoopRules, Ring, camera_closed, ring_weights
 from animator.job import RenderJob
 from animator.project import Project, parse
 from animator.steps import Frame
@@ -13,6 +13,7 @@ from animator.timeline import Timeline
 from core.devices import ModelPool
 from core.errors import ProjectError
 from core.image import Size
+from diffusion.sampling.noise import NoiseSeed, SeededNoise
 from media.read import read_image
 
 TOY = Project(
@@ -76,11 +77,43 @@ def test_prompts_before_the_first_key_come_from_the_last_one():
 
 @pytest.mark.parametrize(("frames", "length"), [(16, 2), (48, 5), (120, 12)])
 def test_grain_keeps_its_strength_and_its_likeness_goes_round(frames, length):
-    weights = grain_weights(frames, length)
+    weights = ring_weights(frames, length)
     assert np.square(weights).sum() == pytest.approx(1, abs=1e-3)
     alike = np.fft.irfft(np.abs(np.fft.rfft(weights)) ** 2, frames)
     assert alike[1] == pytest.approx(alike[-1]) and alike[1] == pytest.approx(np.exp(-1 / (2 * length**2)), abs=0.01)
     assert alike.min() > -1e-6
+
+
+def test_the_noise_of_pictures_is_a_process_that_closes():
+    """Unit variance at every frame, and a likeness that depends on the distance around the ring alone."""
+    frames, length = 24, 3.0
+    project = replace(TOY, frames=frames, loop=LoopRules(over=4, noise=length))
+    timeline = Timeline(project)
+    mixes = [timeline[4 + n].request(Size(64, 48)).noise for n in range(frames)]
+    assert timeline[0].noise == timeline[frames].noise
+    drawn = SeededNoise([NoiseSeed(0, mix=mix) for mix in mixes], (4, 40, 40)).initial().flatten(1).numpy()
+    likeness = drawn @ drawn.T / drawn.shape[1]
+    assert np.diag(likeness) == pytest.approx(1, abs=0.06)
+    kernel = np.exp(-2 * np.sin(np.pi * np.arange(frames) / frames) ** 2 / (2 * np.pi * length / frames) ** 2)
+    for n in range(frames):
+        assert np.roll(likeness[n], -n) == pytest.approx(kernel, abs=0.08)
+
+
+def test_noise_that_a_sampler_draws_closes_too():
+    mix = Timeline(replace(TOY, frames=24, loop=LoopRules(over=4, noise=3.0)))[5].noise
+    noise = SeededNoise([NoiseSeed(0, mix=mix)], (4, 32, 32))
+    noise.initial()
+    for drawn in (noise.white(2.0, 1.0), noise.brownian(2.0, 1.0)):
+        assert float(drawn.std()) == pytest.approx(1, abs=0.05)
+
+
+def test_slow_noise_makes_a_loop_whose_seam_is_a_step_like_any_other():
+    mixes = [dict(Timeline(replace(TOY, frames=48, loop=LoopRules(over=6, noise=6.0)))[6 + n].noise) for n in range(48)]
+    shared = [
+        sum(one[seed] * other.get(seed, 0) for seed in one)
+        for one, other in zip(mixes, mixes[1:] + mixes[:1], strict=True)
+    ]
+    assert shared == pytest.approx([shared[0]] * 48) and 0.95 < shared[0] < 1
 
 
 def test_slow_grain_changes_little_from_frame_to_frame_and_over_the_seam():
@@ -178,6 +211,7 @@ def test_beats_that_do_not_come_out_even_offer_the_exact_choices():
         ({"frames": 12, "loop": {"over": 1}}, "no two generated"),
         ({"frames": 1, "loop": {}}, "more than half"),
         ({"frames": 12, "loop": {"grain": 3}, "color": {"look": "deforum"}}, "loop.grain"),
+        ({"loop": {"noise": 4}, "seeds": {"behavior": "fixed"}}, "takes the place of seeds"),
         ({"loop": {"method": "round"}}, "loop.method"),
     ],
 )

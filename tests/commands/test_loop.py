@@ -57,6 +57,7 @@ def test_what_cannot_be_is_told_before_anything_is_written(clip, tmp_path, capsy
         (("--over", "x"), "is no length"),
         (("--over", "0"), "is no length"),
         (("--method", "pingpong", "--over", "20"), "at least 72 frames"),
+        (("--method", "find", "--find", "20..24", "--over", "9"), "no room for 9 frames"),
     ]:
         assert run("loop", clip, "-o", out, *options) == 2, options
         assert told in capsys.readouterr().err
