@@ -23,6 +23,7 @@ from core.registry import Registry
 from core.weights import CHECKPOINT, is_hub_id, missing, on_this_machine
 from diffusion import backends
 from diffusion.models.files import AUTOMATIC, vae_path
+from diffusion.models.header import read_header
 from diffusion.models.outline import Outline, outline
 from diffusion.models.text_width import check_width
 from diffusion.prompt.named import network_file, tags
@@ -157,7 +158,9 @@ def _model_faults(project: "Project") -> Iterator[Fault]:
     yield from _named_model_faults("model", project.model)
     if project.vae.lower() != AUTOMATIC:
         try:
-            vae_path(project.vae, on_this_machine(CHECKPOINT, project.model) or Path(project.model))
+            found = vae_path(project.vae, on_this_machine(CHECKPOINT, project.model) or Path(project.model))
+            if found is not None and found.suffix.lower() == ".safetensors":
+                read_header(found)
         except WeightsError as error:
             yield Fault("vae", error.what, error.way_out)
     if project.refiner is not None:

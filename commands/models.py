@@ -50,14 +50,15 @@ def list_models(
 
 @app.command()
 def info(
-    name: Annotated[str, typer.Argument(help="A checkpoint by name, hash or path; any other file by its path.")],
+    name: Annotated[str, typer.Argument(help="A checkpoint, LoRA, VAE ... by name, hash or path.")],
     as_json: AsJson = False,
     models_dir: ModelsFolders = None,
 ) -> None:
     """Tell what a model file is: family, hashes, numbers it holds, metadata."""
-    from core.weights import CHECKPOINT, located
+    from core.weights import CHECKPOINT, KINDS, located, on_this_machine
 
-    facts = _facts(located(CHECKPOINT, name))
+    others = (on_this_machine(kind, name) for kind in KINDS)
+    facts = _facts(next(filter(None, others), None) or located(CHECKPOINT, name))
     if as_json:
         say(json.dumps(facts, indent=2, ensure_ascii=False))
         return
@@ -124,8 +125,10 @@ def _facts(path: Path) -> dict[str, Any]:
     from diffusion.models.merge import measured_dtypes
     from diffusion.models.tensor_stream import opened
 
-    if path.is_dir():
+    if (path / "model_index.json").is_file():
         return {"path": str(path), "kind": "diffusers folder", "identity": model_identity(path)}
+    if path.is_dir():
+        return {"path": str(path), "kind": "folder", **_lora_facts(path)}
     with opened(path) as stream:
         shapes = {key: entry.shape for key, entry in stream.entries.items()}
         try:
@@ -135,12 +138,12 @@ def _facts(path: Path) -> dict[str, Any]:
             )
             prediction = str(found.prediction or "told by a run of the UNet when it is loaded")
         except DriftloopError as fault:
-            kind, prediction = fault.what, ""
+            kind, prediction = fault.what.removeprefix("holds "), ""
         digits = checksum((path,))
         return {
             "path": str(path),
             "kind": kind,
-            **({"prediction": prediction} if prediction else {}),
+            **({"prediction": prediction} if prediction else _lora_facts(path)),
             "hash": digits[:10],
             "sha256": digits,
             "old hash": legacy_hash(path),
@@ -148,3 +151,16 @@ def _facts(path: Path) -> dict[str, Any]:
             "numbers": ", ".join(f"{kind} {size / 1e6:.1f} MB" for kind, size in measured_dtypes(stream)),
             "metadata": dict(stream.metadata),
         }
+
+
+def _lora_facts(path: Path) -> dict[str, Any]:
+    """What a LoRA is; empty for anything else."""
+    from diffusion.models.family import NAMES
+    from diffusion.models.lora import open_lora
+
+    try:
+        lora = open_lora(path)
+    except DriftloopError:
+        return {}
+    made_for = {"made for": NAMES[lora.model]} if lora.model else {}
+    return {"changes": ", ".join(lora.families), "layers": len(lora.layers), **made_for}

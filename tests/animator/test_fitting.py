@@ -71,6 +71,14 @@ def test_single_pictures_are_checked_too(home, tmp_path):
     assert len(told.value.faults) == 2
 
 
+def test_an_autoencoder_that_is_cut_off_is_seen_from_its_header(home):
+    (home / "VAE").mkdir()
+    whole = (home / "Lora" / "wide.safetensors").read_bytes()
+    (home / "VAE" / "soft.safetensors").write_bytes(whole[:-3])
+    with pytest.raises(ProjectError, match="vae: cannot be read"):
+        parse(BASE | {"vae": "soft", "prompts": {"0": "a"}}, "x")
+
+
 def test_a_checkpoint_that_is_none_is_seen_from_its_header(home):
     save_file({"lora_unet_x.lora_up.weight": torch.zeros(1)}, home / "model.safetensors")
     with pytest.raises(ProjectError, match=r"model: .*model\.safetensors: holds a LoRA"):
