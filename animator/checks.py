@@ -207,7 +207,7 @@ def _tag_faults(project: "Project") -> Iterator[Fault]:
                     if tag[0] != "hypernet":
                         check_width(path, outlines)
         except UserError as error:
-            yield Fault(field, error.what, error.way_out)
+            yield Fault(field, f"{error.where}: {error.what}" if error.where else error.what, error.way_out)
 
 
 def _outlines(project: "Project") -> dict[str, Outline]:

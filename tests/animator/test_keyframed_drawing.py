@@ -84,7 +84,7 @@ def test_a_setting_that_moves_changes_the_picture_of_its_frame(moving, pool):
 def test_switching_checkpoints_over_and_over_keeps_two_in_memory_at_most(tmp_path):
     def unets():
         gc.collect()
-        return sum(isinstance(thing, UNet2DConditionModel) for thing in gc.get_objects())
+        return sum(type(thing) is UNet2DConditionModel for thing in gc.get_objects())
 
     turns = ", ".join(f'{frame}:("{("mini", "bent")[frame % 2]}")' for frame in range(8))
     data = BASE | {"frames": 8, "sampling": {"steps": 1}, "checkpoint": turns}
