@@ -24,7 +24,7 @@ import numpy as np
 
 from animator.build import build_mode
 from animator.job import RenderJob
-from animator.project import Project, parse
+from animator.project import Export, Project, parse
 from animator.report import meter, report_of
 from animator.steps import Carry
 from animator.timeline import Timeline
@@ -37,12 +37,13 @@ from interpolation.likeness import edge_strength, edges_kept
 from media.read import read_image
 from media.sheet import contact_sheet
 from media.stills import write_png
-from motion.fields import carried, warped
+from motion.fields import carried, resized_flow, warped
 from training.painter.briefs import brief
 from training.painter.compose import scene
 from training.painter.theatre import Shot, flow, view
 
 HELD_OUT = 2**31  # seeds from here on are trained on by nobody
+OVER = 2  # painted at so many times the size and averaged, as a camera would
 PAINTED = ("ocean", "city", "mountains")
 FPS = Fraction(24)
 LOOK = "{}, purple, watercolor"
@@ -72,14 +73,15 @@ def painted(subject: str, size: Size, frames: int) -> Moving:
     shown = scene(brief(derive(HELD_OUT, subject), subject))
     shares = [n / 47 - 0.5 for n in range(frames)]
     shots = [Shot(1.2 * share, 0.24 * share, 0.6 * share, 1 + n / 24) for n, share in enumerate(shares)]
-    views = [view(shown, size, shot) for shot in shots]
+    views = [view(shown, Size(OVER * size.width, OVER * size.height), shot) for shot in shots]
     flows, seen = [], []
     for n in range(1, frames):
         back = flow(shown, views[n], shots[n], shots[n - 1])
         layers = warped(np.repeat(views[n - 1].layer[..., None].astype(np.uint8), 3, 2), back, sampling="nearest")
-        flows.append(back)
-        seen.append(inside(back) * (layers[..., 0] == views[n].layer).astype(np.float32))
-    return Moving(subject, [one.image for one in views], flows, seen)
+        same = cv2.resize((layers[..., 0] == views[n].layer).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        flows.append(resized_flow(back, size))
+        seen.append(inside(flows[-1]) * (same > 0.99).astype(np.float32))
+    return Moving(subject, [resized(one.image, size, "area") for one in views], flows, seen)
 
 
 def photographed(size: Size, frames: int) -> Moving:
@@ -260,8 +262,7 @@ def costs(asked: argparse.Namespace, pool: ModelPool) -> None:
         count = len(steps[1].frames)
         print(f"{count} frames at once: {single / together:.2f} times the frames a second of one at a time")
         project = project_of(clip, Path(folder), asked, coherence="full")
-        job = RenderJob(replace(project, export=parse({"export": [{"format": "mp4"}]}, "x").project.export),
-                        Path(folder), Path(out), pool)  # fmt: skip
+        job = RenderJob(replace(project, export=(Export("mp4"),)), Path(folder), Path(out), pool)
         timed = Timed(job.mode.generator)  # type: ignore[attr-defined]
         job.__dict__["mode"] = replace(job.mode, generator=timed)  # type: ignore[type-var]
         start = time.perf_counter()
