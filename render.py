@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from commands import (
+    clip,
     control,
     convert,
     doctor,
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Callable[..., object]] = {
     "preview": preview.command,
     "image": image.command,
     "stylize": stylize.command,
+    "clip": clip.command,
     "metrics": metrics.command,
     "loop": loop.command,
     "export": export.command,

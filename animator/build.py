@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from animator import modes
 from animator.controls import INIT, ControlUnit
@@ -16,6 +16,7 @@ from core.devices import ModelPool
 from core.hashing import fingerprint
 from diffusion import backends, controls
 from diffusion.backends import Generator
+from diffusion.clips.motion_files import lora_path, motion_path
 from diffusion.controls import Control
 from diffusion.models.control_files import control_identity, control_path, network_for
 from diffusion.seeing import people_finder, words_finder
@@ -23,6 +24,11 @@ from media.footage import Footage
 from motion import depth, flow
 from motion.depth import DepthEstimator
 from motion.flow import FlowEstimator
+
+if TYPE_CHECKING:
+    from diffusion.clips.studio import ClipStudio
+    from diffusion.models.controlnet import Network
+    from diffusion.models.loaded import LoadedModel
 
 FLOWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "dis": ("dis", {}),
@@ -32,11 +38,12 @@ FLOWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }  # the flow estimators of `feedback` and `hybrid`: their entries with the options that Deforum gives them
 
 
-def build_mode(project: Project, folder: Path, pool: ModelPool) -> Mode:
+def build_mode(project: Project, folder: Path, pool: ModelPool, scratch: Path | None = None) -> Mode:
     """The mode that renders a project. Models load when they are first needed.
 
     Args:
         folder: where the project file lies; relative paths in it start there.
+        scratch: where modes whose frames belong together keep what is not finished.
 
     Raises:
         UserError: if a model, picture or option the project names is not to be had.
@@ -53,9 +60,33 @@ def build_mode(project: Project, folder: Path, pool: ModelPool) -> Mode:
         finder=lambda model: words_finder(model, pool),
         people=lambda model: people_finder(model, pool),
         folder=folder,
+        clips=(lambda: build_clips(project, folder, pool)) if asks_networks(project.generator) else None,
+        scratch=scratch,
     )
     mode: Mode = modes.REGISTRY.module(project.mode).build(project, sources)
     return mode
+
+
+def build_clips(project: Project, folder: Path, pool: ModelPool) -> "ClipStudio":
+    """The studio that draws a project's clips: its model, the motion module and motion LoRAs its mode asks for.
+
+    Raises:
+        WeightsError: if one of them is not to be had, or does not fit.
+    """
+    from diffusion.clips.module import load_motion, load_motion_lora
+    from diffusion.clips.studio import ClipStudio
+    from diffusion.models.controlnet import load_control
+    from diffusion.models.load import load_model
+
+    model = load_model(project.model, pool, vae=project.vae)
+    moves = bool(getattr(modes.REGISTRY.module(project.mode), "MOVES", False))
+    module = load_motion(motion_path(project.clip.module, project.model, folder), pool) if moves else None
+    loras = [load_motion_lora(one.name, lora_path(one.name, folder)) for one in project.clip.loras] if moves else []
+
+    def control(name: str, own: "LoadedModel", low_memory: bool) -> "Network":
+        return load_control(name, own, pool, low_memory=low_memory)
+
+    return ClipStudio(model, module, loras, control)
 
 
 def build_depth(project: Project, folder: Path, pool: ModelPool) -> DepthEstimator:

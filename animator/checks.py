@@ -72,6 +72,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
         yield Fault("audio.file", fault.what, fault.way_out)
         names = dict.fromkeys(NAMES, np.zeros(project.frames))
     yield from schedule_faults(project, names)
+    yield from _mode_faults(project, folder)
     yield from control_faults(project, folder, names)
     yield from source_faults(project, folder)
     yield from input_faults(project)
@@ -91,6 +92,14 @@ def _export_faults(project: "Project") -> Iterator[Fault]:
         yield from entry_faults(EXPORTERS, f"export.{n}.format", entry)
         given = {"variant": variant, **export.options} if dash else export.options
         yield from option_faults(EXPORTERS, f"export.{n}.options", entry, given)
+
+
+def _mode_faults(project: "Project", folder: Path) -> Iterator[Fault]:
+    """What the mode finds wrong, if it looks."""
+    if project.mode in modes.REGISTRY.names():
+        look = getattr(modes.REGISTRY.module(project.mode), "faults", None)
+        if look is not None:
+            yield from look(project, folder)
 
 
 def is_name(text: str) -> bool:

@@ -50,6 +50,7 @@ class Ring:
     method: LoopMethod
     frames: int  # of the loop
     over: int
+    run_in_of: int | None = None  # frames of the run-in, where the mode says so: one that closes by itself needs none
 
     @classmethod
     def of(cls, project: "Project") -> "Ring | None":
@@ -57,6 +58,8 @@ class Ring:
         rules = project.loop
         if rules is None:
             return None
+        if rules.method == "closed" and closes_itself(project.mode):
+            return cls(rules.method, project.frames, rules.over, run_in_of=0)
         return cls(rules.method, project.frames, rules.over or cls._usual_over(project, rules.method))
 
     @staticmethod
@@ -74,6 +77,8 @@ class Ring:
     @property
     def run_in(self) -> int:
         """Rendered frames before the loop's first."""
+        if self.run_in_of is not None:
+            return self.run_in_of
         if self.method == "gap":
             return min(REST, max(0, self.rendered - 2) // 4)
         return 0 if self.method == "pingpong" else self.over
@@ -86,7 +91,7 @@ class Ring:
                 return self.frames - self.over
             case "pingpong":
                 return self.frames // 2 + 1 - 2 * self.over
-        return self.frames + self.over
+        return self.frames + (self.over if self.run_in_of is None else self.run_in_of)
 
     def phases(self) -> NDArray[np.int64]:
         """For each rendered frame, the frame of the loop whose numbers and words it has."""
@@ -94,6 +99,13 @@ class Ring:
 
     def faults(self, cadence: int) -> Iterator[Fault]:
         """What does not fit."""
+        if self.run_in_of is None:
+            yield from self._faults(cadence)
+        elif self.over:
+            yield Fault("loop.over", f"{self.over}, but clips close without going over", "Leave it out")
+
+    def _faults(self, cadence: int) -> Iterator[Fault]:
+        """What does not fit a loop that is steered to its beginning."""
         frames, over = self.frames, self.over
         if self.method == "pingpong":
             if frames % 2 or frames < 4:
@@ -109,6 +121,13 @@ class Ring:
                 if value % cadence:
                     near = max(1, round(value / cadence)) * cadence
                     yield Fault(field, f"{value} is no multiple of the cadence {cadence}", f"The nearest is {near}")
+
+
+def closes_itself(mode: str) -> bool:
+    """Whether the frames of a mode make a loop by themselves, so that nothing has to be steered to its beginning."""
+    from animator import modes
+
+    return mode in modes.REGISTRY.names() and bool(getattr(modes.REGISTRY.module(mode), "CLOSES_ITSELF", False))
 
 
 def beat_faults(rules: LoopRules, fps: Fraction, frames: int | None) -> Iterator[Fault]:

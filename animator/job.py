@@ -51,7 +51,8 @@ from media.read import read_image
 from media.sound import Soundtrack
 
 PROJECT_FILE = "project.json"
-OURS = ("frames", "between", "carry", "depth", LOG, PROJECT_FILE)  # what --fresh removes from an output folder
+CLIP = "clip"  # folder of a clip in the making
+OURS = ("frames", "between", "carry", "depth", CLIP, LOG, PROJECT_FILE)  # what --fresh removes from an output folder
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class RenderJob:
     @cached_property
     def mode(self) -> Mode:
         """What makes the frames."""
-        return build_mode(self.project, self.source, self.pool)
+        return build_mode(self.project, self.source, self.pool, self.out / CLIP)
 
     @cached_property
     def timeline(self) -> Timeline:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from animator.changes import changed
 from animator.checks import FORMAT, default_name, faults_of
+from animator.clip_rules import ClipRules
 from animator.closing import LoopRules, beat_faults, frames_of
 from animator.coherence import CoherenceRules
 from animator.control_checks import control_warnings
@@ -134,6 +135,7 @@ class Project:
     cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next; others are moved
     color: CoherenceRules = field(default_factory=CoherenceRules)
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
+    clip: ClipRules = field(default_factory=ClipRules)
     controls: tuple[ControlUnit, ...] = ()  # control networks that steer every generated picture
     feedback: FeedbackRules = field(default_factory=FeedbackRules)
     video: VideoRules | None = None

@@ -39,9 +39,15 @@ def schema() -> dict[str, Any]:
 
 
 def _kinds() -> dict[str, type]:
-    """The dataclasses that the fields of a project are made of, by name."""
-    found = (dataclass_in(hint) for hint in get_type_hints(Project).values())
-    return {kind.__name__: kind for kind in found if kind}
+    """The dataclasses that the fields of a project, and theirs, are made of, by name."""
+    found: dict[str, type] = {}
+    unread: list[type] = [Project]
+    while unread:
+        inner = (dataclass_in(hint) for hint in get_type_hints(unread.pop()).values())
+        new = {kind.__name__: kind for kind in inner if kind and kind.__name__ not in found}
+        found |= new
+        unread += new.values()
+    return found
 
 
 def _object(part: Mapping[str, Any], kind: type) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from animator.clip_rules import ClipRules
     from animator.masks import MaskRules
     from animator.project import Project
 
@@ -57,7 +58,7 @@ def relocated(project: "Project", source: Path, target: Path) -> "Project":
     if moved.mask is not None:
         draw, noise = (_FILE_ATOM.sub(partial(_absolute_atom, source), text) for text in mask_texts(moved.mask))
         moved = replace(moved, mask=replace(moved.mask, draw=draw, noise=noise))
-    return moved
+    return replace(moved, clip=_clip_relocated(moved.clip, source))
 
 
 def named_files(project: "Project") -> Iterator[tuple[str, str]]:
@@ -85,6 +86,10 @@ def _files(project: "Project") -> Iterator[tuple[tuple[str, ...], str]]:
         ("video", "file"): project.video and project.video.file,
         ("hybrid", "picture"): project.hybrid and project.hybrid.picture,
         ("mask", "video", "file"): project.mask and project.mask.video and project.mask.video.file,
+        ("clip", "video"): project.clip.video or None,
+        ("clip", "mask"): project.clip.mask or None,
+        ("clip", "first", "image"): project.clip.first and project.clip.first.image,
+        ("clip", "last", "image"): project.clip.last and project.clip.last.image,
     }
     for path, text in named.items():
         is_file = isinstance(text, str) and (text or path[-1] != "picture")
@@ -110,6 +115,17 @@ def _with(value: Any, path: Sequence[str], text: str) -> Any:
 
 def _absolute_atom(folder: Path, found: re.Match[str]) -> str:
     return f"[{_absolute(folder, found[1])}]"
+
+
+def _clip_relocated(clip: "ClipRules", source: Path) -> "ClipRules":
+    """A clip whose motion module and LoRAs, where they are paths, are named by absolute ones."""
+    loras = tuple(replace(one, name=_if_path(source, one.name)) for one in clip.loras)
+    return replace(clip, loras=loras, module=_if_path(source, clip.module))
+
+
+def _if_path(folder: Path, name: str) -> str:
+    """A name that stands for something in the project's folder as its path."""
+    return _absolute(folder, name) if (folder / Path(name).expanduser()).exists() else name
 
 
 def _absolute(folder: Path, path: str) -> str:

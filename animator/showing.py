@@ -87,6 +87,12 @@ class Controls:
         """Whether any unit sees the frame before, so that frames have to be made one after the other."""
         return any(shown.unit.looks_back for shown in self._units)
 
+    @property
+    def frames(self) -> int | None:
+        """How many frames the shortest of their moving sources lasts; None if none ends."""
+        moving = (source for shown in self._units for source in (shown.footage, shown.mask) if source is not None)
+        return min((source.frames for source in moving if source.frames is not None), default=None)
+
     def of(self, params: FrameParams, seen: Seen) -> tuple[ControlImage, ...]:
         """What the networks of a frame are shown; see `shown`."""
         return self.shown(params.controls, params.moment, seen)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import lcm
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -34,6 +34,9 @@ from media.read import read_image, read_image_and_alpha
 from motion.depth import DepthEstimator
 from motion.flow import FlowEstimator
 
+if TYPE_CHECKING:
+    from diffusion.clips.studio import ClipStudio
+
 SEEN = ("init", "color", "video", "hybrid", "mask", "guide")  # sections whose files are seen in pictures
 
 Finder = Callable[[Image, str], Mask]  # where a picture shows what words say
@@ -51,6 +54,9 @@ class Sources:
     finder: Callable[[str], Finder]  # by the name of a model, likewise
     people: Callable[[str], Finder]  # by the weights of a matting network, likewise
     folder: Path  # relative paths of pictures start here
+    clips: "Callable[[], ClipStudio] | None" = None  # draws clips; None where the generator has no model
+    moving: str = ""  # identity of the motion module and its LoRAs
+    scratch: Path | None = None  # where a clip in the making is kept
 
     def picture(self, path: str, size: Size) -> Image:
         """A picture the project names, at the size of its frames."""

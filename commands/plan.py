@@ -53,13 +53,21 @@ def command(
         return
     if as_json:
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-        say(json.dumps({"summary": summary(job), "frames": rows}, indent=1, ensure_ascii=False))
+        say(json.dumps({"summary": summary(job), **_explained(job), "frames": rows}, indent=1, ensure_ascii=False))
     elif as_csv:
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
         writer.writerows(zip(*columns.values(), strict=True))
     else:
         _print(columns, summary(job))
+        say("\n".join(_explained(job).get("mode", [])))
+
+
+def _explained(job: "RenderJob") -> dict[str, list[str]]:
+    """What the mode tells besides the table, if it tells anything."""
+    from animator.modes import Explains
+
+    return {"mode": list(job.mode.explained())} if isinstance(job.mode, Explains) else {}
 
 
 def table(job: "RenderJob") -> dict[str, list[Any]]:

@@ -83,7 +83,7 @@ class Kit:
             share: how much of the run is done at a timestep, 0..1; asked for where there are units.
         """
         model = self.model
-        told = _facts(model, canvas)
+        told = size_facts(model, canvas)
 
         def call(
             latents: Tensor, timesteps: Tensor, context: Tensor, pooled: Tensor | None, rows: tuple[Row, ...]
@@ -115,7 +115,7 @@ def padded(image: Image, canvas: Size) -> Image:
     return np.pad(image, ((0, bottom), (0, right), (0, 0)), mode="symmetric") if right or bottom else image
 
 
-def _facts(model: LoadedModel, canvas: Size) -> Tensor:
+def size_facts(model: LoadedModel, canvas: Size) -> Tensor:
     """What SDXL is told about a picture: one row for prompts, one for negative prompts."""
     config = model.unet.config
     sizes = (canvas.height, canvas.width, 0, 0)

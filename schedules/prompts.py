@@ -108,6 +108,18 @@ class Prompts:
         share = (frame - start) / (following - start)
         return Words(((prompt, 1 - share), (other, share)) if other != prompt else ((prompt, 1.0),), negative)
 
+    def avoided(self, frame: int) -> PromptMix:
+        """What a frame is not to show: as in `at`, but where prompts blend the negative ones do, too."""
+        words = self.at(frame)
+        place = bisect_right(self.starts, frame) - 1
+        start, following = self._around(place, frame)
+        if self.travel == "hold" or following is None or frame <= start:
+            return ((words.negative, 1.0),)
+        _, other = _divided(self.texts[(place + 1) % len(self.texts)].at(frame))
+        share = (frame - start) / (following - start)
+        own = words.negative
+        return ((own, 1 - share), (other, share)) if other != own else ((own, 1.0),)
+
     def _around(self, place: int, frame: int) -> tuple[int, int | None]:
         """The keys before and after a frame; of a loop that may be one of the round before or after this one."""
         start = self.starts[max(place, 0)]

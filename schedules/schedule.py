@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.errors import ScheduleError, suggestion
+from core.seeds import SEED_RANGE
 from schedules.easing import EASINGS, Easing, hold, linear
 from schedules.expression import KEY_NAMES, WHOLE_RANGE, Budget, Expression, Frames, Scope, Values
 from schedules.syntax import Piece, entries, plain_number, unwrapped, with_easing
@@ -144,6 +145,23 @@ def continued(text: str, scope: Scope, further: int) -> Values:
         ScheduleError: if it is no schedule, or a value is not finite.
     """
     return _sampled(_keys(text, scope), scope, scope.frames + further)
+
+
+def seed_keys(text: str, frames: int, *, field: str = "seeds") -> dict[int, int]:
+    """The keys of a schedule with their values as seeds, ascending.
+
+    Raises:
+        ScheduleError: for a text that is no schedule, keys beyond the clip, or values that are no seeds.
+    """
+    scope = Scope(frames, 0, {})
+    with _located(field):
+        found = {frame: float(key.over(np.array([frame]), scope)[0]) for frame, key in _keys(text, scope).items()}
+        for frame, value in found.items():
+            if not 0 <= frame < frames:
+                raise ScheduleError(f"frame {frame} is beyond the clip", way_out=f"It has the frames 0 to {frames - 1}")
+            if not 0 <= value < SEED_RANGE:
+                raise ScheduleError(f"{value:g} is no seed", way_out=f"Seeds are 0 to {SEED_RANGE - 1}")
+    return {frame: int(value) for frame, value in found.items()}
 
 
 class _Key(NamedTuple):

@@ -13,6 +13,7 @@ EXCEPTIONS: dict[str, str] = {
     "commands/preview.py: command": "a command's parameters are the options of its help page",
     "commands/render.py: command": "a command's parameters are the options of its help page",
     "commands/image.py: command": "a command's parameters are the options of its help page",
+    "commands/clip.py: command": "a command's parameters are the options of its help page",
     "commands/interpolate.py: command": "a command's parameters are the options of its help page",
     "commands/loop.py: command": "a command's parameters are the options of its help page",
     "commands/stylize.py: command": "as there",

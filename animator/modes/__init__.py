@@ -1,7 +1,7 @@
 """Ways to make frames, one file each."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 from animator.params import FrameParams
 from animator.steps import Carry, Step
@@ -28,4 +28,13 @@ class Mode(Protocol):
 
         The first step gets an empty carry.
         """
+        ...
+
+
+@runtime_checkable
+class Explains(Protocol):
+    """A mode that has more to tell of its plan than the table of frames."""
+
+    def explained(self) -> Iterator[str]:
+        """Lines for people."""
         ...

@@ -18,15 +18,31 @@ To cancel, raise from `on_step`. Images of one batch have plans that are equal; 
 
 import math
 from collections.abc import Callable
+from typing import Protocol
 
 from torch import Tensor
 
 from diffusion.sampling import dpm, dpm_solver, euler, timesteps
-from diffusion.sampling.noise import SeededNoise
+from diffusion.sampling.noise import StepNoise
 from diffusion.sampling.plan import SamplerPlan
 from diffusion.sampling.run import Denoise, OnStep, Run, SamplerSettings, StepReport
 
 Routine = Callable[[Denoise, Tensor, Run], Tensor]
+
+
+class StepNoises(Protocol):
+    """The noise drawn while sampling, as `SeededNoise` has it."""
+
+    @property
+    def white(self) -> StepNoise:
+        """The next draw, whatever the levels."""
+        ...
+
+    @property
+    def brownian(self) -> StepNoise:
+        """Noise that depends on the two levels alone."""
+        ...
+
 
 ROUTINES: dict[str, Routine] = {
     "DPM++ 2M": dpm.dpmpp_2m,
@@ -73,7 +89,7 @@ def sample(
     denoise: Denoise,
     x: Tensor,
     plan: SamplerPlan,
-    noise: SeededNoise,
+    noise: StepNoises,
     settings: SamplerSettings | None = None,
     on_step: OnStep | None = None,
 ) -> Tensor:

@@ -1,0 +1,153 @@
+"""What is wrong with a project whose frames belong together: settings without effect, keys beyond the clip, files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from animator.clip_rules import ClipRules
+from core.errors import Fault, MediaError, ProjectError, UserError, WeightsError
+from diffusion.clips.motion_files import lora_path, motion_path, traits_of
+from media.footage import Footage
+from schedules.prompts import Prompts, merged
+from schedules.schedule import Schedule, seed_keys
+
+if TYPE_CHECKING:
+    from animator.project import Project
+
+CONSTANT = ("cfg", "denoise")  # of `sampling`: all that may change over a clip
+UNUSED_NUMBERS = ("skip_negative_below", "skip_negative_early", "extra_noise")
+SPANS = {"motion": (0.0, 5.0), "lora": (-10.0, 10.0)}
+
+
+def clip_faults(project: "Project", folder: Path) -> Iterator[Fault]:
+    """Faults of both modes."""
+    yield from _without_effect(project)
+    yield from _beyond(project)
+    rules = project.clip
+    if rules.video and (rules.first or rules.last):
+        yield Fault("clip.video", "pictures at the ends, and a video", "Leave one of them out")
+    if rules.mask and not (rules.video or rules.first):
+        yield Fault("clip.mask", "a mask, but nothing that it keeps", "Give clip.video or clip.first")
+    for name in ("video", "mask"):
+        yield from _footage_faults(project, folder, name)
+    for name, value in project.sampling.items():
+        if name not in CONSTANT and isinstance(value, str) and _changes(project, f"sampling.{name}", value):
+            yield Fault(
+                f"sampling.{name}", "changes over the clip", "Of sampling only cfg and denoise may change in a clip"
+            )
+    if not (rules.video or rules.first or rules.last) and "denoise" in project.sampling:
+        yield Fault("sampling.denoise", "there is no picture to keep", "Give clip.first, clip.last or clip.video")
+
+
+def motion_faults(project: "Project", folder: Path) -> Iterator[Fault]:
+    """Faults of what moves."""
+    rules = project.clip
+    if rules.seeds:
+        yield Fault("clip.seeds", "belongs to the mode morph", "Give seeds.behavior, or seeds.schedule")
+    numbers = [("clip.motion", rules.motion, "motion")]
+    numbers += [(f"clip.loras.{n}.weight", one.weight, "lora") for n, one in enumerate(rules.loras)]
+    for field, value, kind in numbers:
+        yield from _number_faults(project, field, value, SPANS[kind])
+    try:
+        for n, one in enumerate(rules.loras):
+            field = f"clip.loras.{n}.name"
+            lora_path(one.name, folder)
+        field = "clip.module"
+        traits = traits_of(motion_path(rules.module, project.model, folder))
+    except WeightsError as fault:
+        yield Fault(field, str(fault))
+        return
+    windows = rules.windows
+    frames = windows.frames or traits.window
+    if frames > traits.positions:
+        what = f"{frames} frames are more than the {traits.positions} that {traits.name} can tell apart"
+        yield Fault("clip.windows.frames", what, f"Give at most {traits.positions}")
+    if windows.overlap >= frames:
+        yield Fault("clip.windows.overlap", f"{windows.overlap} of windows of {frames} frames", f"At most {frames - 1}")
+    closed = project.loop is not None and project.loop.method == "closed"
+    if windows.scheme == "even" and windows.stride != 1:
+        yield Fault(
+            "clip.windows.stride", "has no effect with the scheme even", "Choose N, R-P, R+P or A, or leave it out"
+        )
+    if windows.scheme in ("R+P", "A") and not closed:
+        yield Fault("clip.windows.scheme", f"{windows.scheme} closes, the clip does not", 'Set "loop": {}, or R-P')
+    if windows.scheme == "N" and closed:
+        yield Fault("clip.windows.scheme", "N never wraps round, the loop does", "Choose even, R-P, R+P or A")
+
+
+def still_faults(project: "Project") -> Iterator[Fault]:
+    """Faults of morphs: settings of what they do not have, and seeds."""
+    default, rules = ClipRules(), project.clip
+    for field in ("module", "windows", "motion", "loras", "adapter", "free_noise", "free_init"):
+        if getattr(rules, field) != getattr(default, field):
+            yield Fault(f"clip.{field}", "has no effect in the mode morph", "Leave it out, or choose the mode clip")
+    if rules.seeds.strip():
+        try:
+            seed_keys(rules.seeds, project.frames)
+        except UserError as fault:
+            yield Fault("clip.seeds", fault.what, fault.way_out)
+
+
+def _without_effect(project: "Project") -> Iterator[Fault]:
+    """Settings of other modes that were given."""
+    plain = type(project)()
+    for name in ("camera", "coherence", "color", "warp", "depth", "init", "refiner", "checkpoint", "cadence"):
+        if getattr(project, name) != getattr(plain, name) and not (name == "color" and project.color.match == "none"):
+            way_out = "Give clip.first" if name == "init" else "Leave it out"
+            yield Fault(name, f"has no effect in the mode {project.mode}", way_out)
+    for name in UNUSED_NUMBERS:
+        if project.sampling.get(name):
+            yield Fault(f"sampling.{name}", f"has no effect in the mode {project.mode}", "Leave it out")
+    if any(unit.looks_back for unit in project.controls):
+        yield Fault(
+            "controls", "a unit looks at the frame before, but all frames are drawn at once", "Give it a source"
+        )
+
+
+def _beyond(project: "Project") -> Iterator[Fault]:
+    """Keys of prompts at frames that the clip does not have."""
+    table = merged(project.prompts, project.positive, project.negative)
+    try:
+        starts = Prompts.parse(table, project.frames, max(project.seed, 0), travel=project.travel).starts
+    except ProjectError:
+        return
+    for start in starts:
+        if not 0 <= start < project.frames:
+            yield Fault("prompts", f"frame {start} is beyond the clip", f"It has the frames 0 to {project.frames - 1}")
+
+
+def _footage_faults(project: "Project", folder: Path, name: str) -> Iterator[Fault]:
+    """A video or mask that cannot be read, or ends too soon."""
+    text = getattr(project.clip, name)
+    if not text:
+        return
+    try:
+        lasts = Footage(folder / Path(text).expanduser(), project.fps).frames
+    except MediaError as fault:
+        yield Fault(f"clip.{name}", fault.what, fault.way_out)
+        return
+    if lasts is not None and lasts < project.frames and project.clip.short == "stop":
+        what = f"has {lasts} frames, the clip {project.frames}"
+        yield Fault(f"clip.{name}", what, 'Set clip.short to "hold" or "loop", or make the clip shorter')
+
+
+def _number_faults(project: "Project", field: str, value: float | str, span: tuple[float, float]) -> Iterator[Fault]:
+    if not isinstance(value, str):
+        if not span[0] <= value <= span[1]:
+            yield Fault(field, f"{value:g} is out of range", f"Allowed: {span[0]:g} .. {span[1]:g}")
+        return
+    try:
+        found = Schedule.parse(value, project.frames, max(project.seed, 0), field=field).values()
+    except UserError as fault:
+        yield Fault(field, fault.what, fault.way_out)
+        return
+    if not bool(((found >= span[0]) & (found <= span[1])).all()):
+        yield Fault(field, f"{value} leaves the range", f"Allowed: {span[0]:g} .. {span[1]:g}")
+
+
+def _changes(project: "Project", field: str, text: str) -> bool:
+    try:
+        found = Schedule.parse(text, project.frames, max(project.seed, 0), field=field).values()
+    except UserError:
+        return False
+    return bool((found != found[0]).any())

@@ -1,0 +1,61 @@
+"""ClipRules: how frames of a clip belong together; the section `clip` of a project."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from diffusion.clips.order import FreeInit, Interpolation
+from diffusion.clips.windows import WindowRules
+
+Number = float | str  # a keyframable number: a constant, or the text of a schedule
+Short = Literal["stop", "hold", "loop"]
+
+
+@dataclass(frozen=True, slots=True)
+class LoraUse:
+    """A motion LoRA, a camera move as a rule."""
+
+    name: str  # a name in the LoRA folders, or a path
+    weight: Number = 1.0  # -10 .. 10; keyframable
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A picture that a clip leaves from or arrives at; `sampling.denoise` says how freely frames are drawn over it."""
+
+    image: str  # path of a picture, relative to the project file
+    power: Annotated[float, Field(ge=0.1, le=10)] = (
+        1.0  # of the frames its influence falls over: 1 - frames^power / scale
+    )
+    scale: Annotated[float, Field(ge=1, le=128)] = 32.0  # frames over which its influence falls, at power 1
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRules:
+    """What holds for a clip, in the modes clip and morph."""
+
+    module: str = "automatic"  # motion module: automatic (the model's own), a name, a path, a hub id
+    windows: WindowRules = field(default_factory=WindowRules)
+    together: Annotated[int, Field(ge=1, le=64)] = 1  # windows drawn at once; more needs memory, the frames stay
+    motion: Number = 1.0  # 0 .. 5, how much the motion module counts; 0 draws stills; keyframable
+    loras: tuple[LoraUse, ...] = ()  # motion LoRAs
+    adapter: str = ""  # LoRA that the motion module was trained with (v3's domain adapter), in the LoRA folders
+    adapter_weight: Annotated[float, Field(ge=-2, le=2)] = 1.0  # -2 .. 2
+    interpolation: Interpolation = "linear"  # between prompts of travel blend: linear, or slerp along the sphere
+    hold: Annotated[float, Field(ge=0, le=1)] = (
+        0.0  # 0 .. 1, share of the way on which a prompt is kept before it blends
+    )
+    tail: str = ""  # put after every prompt; `positive` is put before
+    shared_noise: Annotated[
+        float, Field(ge=-1, le=1)
+    ] = -1.0  # 0 .. 1 of the noise common to all frames; -1: as trained
+    free_noise: bool = False  # later windows start from the noise of the first, in another order
+    free_init: FreeInit | None = None
+    first: End | None = None  # the picture the clip begins with
+    last: End | None = None  # the picture it ends with
+    video: str = ""  # video, folder or pattern; every frame is drawn over its picture by `sampling.denoise`
+    mask: str = ""  # picture, video or folder; white is drawn anew, the rest of the video or first picture stays
+    short: Short = "stop"  # a video, mask or control that ends before the clip: stop tells so, hold, loop
+    reverse: bool = False  # delivered from the last frame to the first
+    seeds: str = ""  # morph only: seeds over time that the noise travels between, as 0:(1), 24:(7); empty: one a prompt

@@ -1,0 +1,109 @@
+"""ClipOrder: everything that defines one clip. Imports no torch."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from core.image import Image, Size
+from diffusion.clips.windows import WindowRules
+from diffusion.request import ControlImage, ImageRequest, Inpaint, PromptMix
+
+Interpolation = Literal["linear", "slerp"]
+Filter = Literal["butterworth", "gaussian", "ideal", "box"]
+
+
+@dataclass(frozen=True, slots=True)
+class FreeInit:
+    """Samples several times, each time from noise whose low frequencies are those of the clip before."""
+
+    passes: Annotated[int, Field(ge=2, le=5)] = 3  # complete samplings
+    filter: Filter = "butterworth"  # which low frequencies are kept, and how softly
+    space: Annotated[float, Field(ge=0, le=1)] = 0.25  # of the highest frequency across the picture; 0 keeps none
+    time: Annotated[float, Field(ge=0, le=1)] = 0.25  # of the highest frequency from frame to frame; 0 keeps none
+    order: Annotated[int, Field(ge=1, le=16)] = 4  # of butterworth: how steep
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFrame:
+    """One frame of a clip; its request holds no pictures."""
+
+    request: ImageRequest  # `prompt` may be two texts on the way from the first to the second
+    negative: PromptMix  # in place of the request's
+    motion: float = 1.0  # how much the motion module counts; 0 draws a still
+    doses: tuple[float, ...] = ()  # of each motion LoRA
+    other_seed: tuple[int, float] = (0, 0.0)  # a second seed, and how far the noise has gone over to it, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Pictures a clip leaves from and arrives at, mixed into what its frames start from."""
+
+    pictures: tuple[Image, ...]  # uint8, H x W x 3, RGB, of the clip's size; one or two
+    shares: tuple[NDArray[np.float64], ...]  # for each picture how much of it each frame starts from, 0..1
+
+
+@dataclass(frozen=True, slots=True)
+class ClipOrder:
+    """One clip: frames that belong together."""
+
+    frames: Sequence[ClipFrame]  # as many as are sampled; equal in sampler, schedule, steps and rules
+    size: Size
+    seed: int  # of what all frames have in common
+    closed: bool  # whether the last frame leads to the first
+    windows: WindowRules  # with the number of frames known
+    together: int = 1  # windows in one call of the UNet
+    interpolation: Interpolation = "linear"  # between embeddings
+    shared_noise: float = 0.0  # share of the noise's variance that all frames have in common, 0..1
+    free_noise: bool = False
+    free_init: FreeInit | None = None
+    ends: Ends | None = None
+    init: Callable[[int], Image] | None = None  # the picture a frame is drawn over, of the clip's size
+    mask: Callable[[int], Inpaint] | None = None  # with `init` or `ends` only
+    controls: Callable[[int], tuple[ControlImage, ...]] | None = None  # the same networks for every frame
+    adapter: tuple[str, float] | None = None  # a LoRA that the motion module was trained with, and its weight
+
+
+def end_shares(
+    length: int, first: tuple[float, float] | None, last: tuple[float, float] | None, *, closed: bool
+) -> tuple[NDArray[np.float64], ...]:
+    """How much of its end pictures every frame starts from.
+
+    The share falls as 1 - distance^power / scale, to 0. Where both together pass 1 they are scaled to it; with two
+    pictures the first frame is all the first one and the last all the last one. In a closed clip the distance goes
+    both ways round.
+
+    Args:
+        length: frames.
+        first: power and scale of the first picture; None if there is none.
+        last: of the last picture; likewise.
+        closed: whether the last frame leads to the first.
+    """
+    place = np.arange(length, dtype=np.float64)
+    from_first = np.minimum(place, length - place) if closed and last is None else place
+    found = [
+        np.maximum(0.0, 1 - distance ** curve[0] / curve[1])
+        for curve, distance in ((first, from_first), (last, place[::-1]))
+        if curve is not None
+    ]
+    if len(found) == 2:
+        total = found[0] + found[1]
+        found = [np.where(total > 1, one / np.maximum(total, 1e-12), one) for one in found]
+        if length > 1:
+            found[0][[0, -1]], found[1][[0, -1]] = (1, 0), (0, 1)
+    return tuple(found)
+
+
+def held(mix: PromptMix, share: float) -> PromptMix:
+    """A mix of two texts of which the first is kept for a share of the way, 0..1, before it goes over.
+
+    1 changes at once, where the way ends.
+    """
+    if len(mix) != 2 or share == 0:
+        return mix
+    (first, _), (second, gone) = mix
+    over = 0.0 if gone <= share else (gone - share) / (1 - share)
+    return ((first, 1 - over), (second, over)) if over else ((first, 1.0),)

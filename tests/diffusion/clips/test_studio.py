@@ -1,0 +1,255 @@
+"""Clips end to end at toy size: windows, loops, words, strengths, drive, resume."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from core.devices import ModelPool
+from core.errors import UserError, WeightsError
+from core.image import to_float
+from core.weights import EMBEDDED
+from diffusion.clips.journal import Journal
+from diffusion.clips.module import load_motion, load_motion_lora
+from diffusion.clips.order import Ends, FreeInit, end_shares
+from diffusion.clips.studio import ClipStudio, begin
+from diffusion.models.load import load_model
+from diffusion.request import Inpaint
+from tests.diffusion.clips.toys import SIZE, frame, noise_picture, order, write_module
+from tests.diffusion.models.toy import toy_pipeline
+
+
+class Killed(Exception):
+    """Ends a sampling as a kill would."""
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("toy")
+    toy_pipeline("sd1").save_pretrained(folder / "model")
+    model = load_model(str(folder / "model"), ModelPool())
+    write_module(folder / "motion", model.unet)
+    return model, load_motion(folder / "motion", ModelPool())
+
+
+@pytest.fixture(scope="module")
+def studio(toy):
+    return ClipStudio(*toy)
+
+
+@pytest.fixture
+def drawn(studio, tmp_path):
+    numbers = iter(range(1000))
+
+    def draw(asked, by=studio):
+        return by.latents(asked, Journal(tmp_path / str(next(numbers)), "key")).clone()
+
+    return draw
+
+
+def test_the_same_order_gives_the_same_clip_and_frames_differ(drawn):
+    one, other = drawn(order()), drawn(order())
+    assert torch.equal(one, other) and one.shape[0] == 8
+    assert all(not torch.allclose(a, b) for a, b in itertools.pairwise(one))
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_windows_together_give_the_same_frames(drawn, closed):
+    one, three = (drawn(order(20, closed=closed, together=count)) for count in (1, 3))
+    assert torch.allclose(one, three, atol=1e-4)
+
+
+def test_a_closed_clip_does_not_know_where_it_begins(drawn):
+    """Turned by half its length, where its windows of all steps map onto themselves, a loop is the same loop."""
+    frames = [frame(index) for index in range(16)]
+    one = drawn(order(frames, overlap=0))
+    turned = drawn(order(frames[8:] + frames[:8], overlap=0))
+    assert torch.allclose(one.roll(-8, 0), turned, atol=1e-4)
+    straight = drawn(order(frames, closed=False))
+    assert not torch.allclose(straight, drawn(order(frames[8:] + frames[:8], closed=False)).roll(8, 0), atol=1e-2)
+
+
+def test_a_loop_of_one_window_feels_its_seam(drawn):
+    """What frame 0 is asked for reaches the last frame as strongly as the second one."""
+    plain = drawn(order([frame(i) for i in range(8)]))
+    changed = drawn(order([frame(i, prompt=(("a red city", 1.0),) if i == 0 else (("sea", 1.0),)) for i in range(8)]))
+    moved = (changed - plain).abs().mean((1, 2, 3))
+    assert 0.2 < float(moved[-1] / moved[1]) < 5
+
+
+def test_without_motion_every_frame_is_a_still(toy, drawn):
+    frames = [frame(index, motion=0.0) for index in range(8)]
+    assert torch.allclose(drawn(order(frames)), drawn(order(8), ClipStudio(toy[0])), atol=1e-2)
+    assert not torch.allclose(drawn(order(frames)), drawn(order(8)), atol=1e-3)
+
+
+def test_motion_may_differ_from_frame_to_frame(drawn):
+    half = drawn(order([frame(i, motion=0.5) for i in range(8)]))
+    assert not torch.allclose(half, drawn(order(8)), atol=1e-3)
+
+
+@pytest.mark.parametrize("way", ["linear", "slerp"])
+def test_the_end_of_a_way_between_prompts_is_the_prompt(drawn, way):
+    def on_way(share):
+        mix = (("sea", 1 - share), ("a long red city " * 20, share))
+        return drawn(order([frame(i, prompt=mix) for i in range(8)], interpolation=way))
+
+    other = drawn(order([frame(i, prompt=(("a long red city " * 20, 1.0),)) for i in range(8)]))
+    assert torch.allclose(on_way(1.0), other, atol=1e-3)
+    assert not torch.allclose(on_way(0.5), other, atol=1e-3)
+
+
+def test_negative_prompts_travel_too(drawn):
+    away = drawn(order([frame(i, negative=(("", 1 - i / 8), ("city", i / 8))) for i in range(8)]))
+    assert not torch.allclose(away, drawn(order(8)), atol=1e-4)
+
+
+def test_lora_tags_of_some_prompts_only_are_refused(drawn):
+    frames = [frame(i, prompt=(("sea <lora:x:1>" if i else "sea", 1.0),)) for i in range(8)]
+    with pytest.raises(UserError, match="positive"):
+        drawn(order(frames))
+
+
+def test_steps_that_change_over_the_clip_are_refused(drawn):
+    with pytest.raises(UserError, match="changes over the clip"):
+        drawn(order([frame(i, steps=3 + i) for i in range(8)]))
+
+
+def test_samplers_of_one_picture_at_a_time_are_refused(drawn):
+    with pytest.raises(UserError, match="one picture at a time"):
+        drawn(order([frame(i, sampler="DPM adaptive") for i in range(8)]))
+
+
+@pytest.mark.parametrize("sampler", ["Euler a", "DPM++ SDE", "UniPC", "DDIM CFG++", "LCM", "Heun"])
+def test_samplers_of_all_kinds_draw_clips(drawn, sampler):
+    found = drawn(order([frame(i, sampler=sampler) for i in range(8)]))
+    assert bool(torch.isfinite(found).all())
+
+
+@pytest.mark.parametrize("sampler", ["DPM++ 2M", "Euler a", "DDIM CFG++"])
+def test_a_killed_clip_goes_on_from_its_last_step_to_the_same_frames(studio, tmp_path, sampler):
+    asked = order([frame(i, sampler=sampler, steps=6) for i in range(8)])
+    whole = studio.latents(asked, Journal(tmp_path / "whole", "key")).clone()
+
+    def kill(report):
+        if report.index == 3:
+            raise Killed
+
+    journal = Journal(tmp_path / "killed", "key")
+    with pytest.raises(Killed):
+        studio.latents(asked, journal, kill)
+    assert journal.steps() == 4
+    files = {file.name: file.stat().st_mtime_ns for file in journal.folder.glob("call-*")}
+
+    def check(report):
+        if report.index == 3:
+            assert all((journal.folder / name).stat().st_mtime_ns == time for name, time in files.items())
+
+    assert torch.equal(studio.latents(asked, journal, check), whole)
+    assert journal.steps() == 0 and torch.equal(journal.latents(), whole)
+
+
+def test_a_journal_of_another_clip_is_emptied(studio, tmp_path):
+    first = studio.latents(order(), Journal(tmp_path, "one")).clone()
+    other = studio.latents(replace(order(), seed=6, shared_noise=0.5), Journal(tmp_path, "other"))
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("denoise", [0.0, 0.5, 1.0])
+def test_frames_begin_where_their_strength_says(studio, drawn, denoise):
+    pictures = [noise_picture(i) for i in range(8)]
+    frames = [frame(i, denoise=denoise if i < 4 else 0.0) for i in range(8)]
+    found = drawn(order(frames, init=lambda i: pictures[i]))
+    kept = drawn(order([frame(i, denoise=0.0) for i in range(8)], init=lambda i: pictures[i]))
+    assert torch.equal(found[4:], kept[4:])
+    assert torch.equal(found[:4], kept[:4]) == (denoise == 0)
+
+
+def test_more_strength_goes_further_from_the_picture(drawn):
+    pictures = [noise_picture(3)] * 8
+
+    def far(denoise):
+        found = drawn(order([frame(i, denoise=denoise, steps=8) for i in range(8)], init=lambda i: pictures[i]))
+        kept = drawn(order([frame(i, denoise=0.0) for i in range(8)], init=lambda i: pictures[i]))
+        return float((found - kept).abs().mean())
+
+    assert 0 < far(0.3) < far(0.9)
+
+
+def test_a_strength_becomes_a_noise_level(studio):
+    plan = studio.plan(order([frame(0, steps=10)] * 8))
+    assert begin(plan, 1.0) == float("inf") and begin(plan, 0.0) == 0
+    assert begin(plan, 0.5) == plan.sigmas[5]
+
+
+def test_a_mask_keeps_the_picture_outside(studio, drawn):
+    mask = np.zeros((SIZE.height, SIZE.width), np.float32)
+    mask[:, 16:] = 1
+    asked = order(8, init=noise_picture, mask=lambda i: Inpaint(mask))
+    kept = drawn(order([frame(i, denoise=0.0) for i in range(8)], init=noise_picture))
+    found = drawn(asked)
+    half = found.shape[-1] // 2
+    assert torch.allclose(found[..., :half], kept[..., :half], atol=1e-5)
+    assert not torch.allclose(found[..., half:], kept[..., half:], atol=1e-2)
+
+
+def test_end_pictures_are_what_the_ends_start_from():
+    first, last = end_shares(16, (1.0, 32.0), (1.0, 32.0), closed=False)
+    assert (first[0], first[-1], last[0], last[-1]) == (1, 0, 0, 1)
+    assert np.all(first + last <= 1 + 1e-9) and np.allclose(first, last[::-1])
+    (alone,) = end_shares(48, (1.0, 32.0), None, closed=False)
+    assert alone[0] == 1 and alone[16] == 0.5 and alone[40] == 0
+    (ring,) = end_shares(48, (1.0, 32.0), None, closed=True)
+    assert ring[47] == ring[1]
+
+
+def test_a_clip_from_an_image_begins_near_it(studio, drawn):
+    picture = noise_picture(9)
+    shares = end_shares(8, (1.0, 4.0), None, closed=False)
+    asked = order([frame(i, denoise=0.6) for i in range(8)], closed=False, ends=Ends((picture,), shares))
+    shown = [to_float(studio.picture(one, asked)) for one in drawn(asked)]
+    goal = to_float(studio.picture(drawn(order([frame(0, denoise=0.0)] * 8, init=lambda i: picture))[0], asked))
+    far = [np.abs(one - goal).mean() for one in shown]
+    assert far[0] < far[-1]
+
+
+def test_shared_and_rescheduled_noise_and_freeinit_change_the_clip(drawn):
+    plain = drawn(order(16))
+    for other in ({"shared_noise": 0.7}, {"free_noise": True}, {"free_init": FreeInit(2)}):
+        assert not torch.allclose(drawn(order(16, **other)), plain, atol=1e-3), other
+
+
+def test_a_motion_lora_acts_by_its_dose(toy, drawn, tmp_path):
+    stem = "down_blocks.0.motion_modules.0.temporal_transformer.transformer_blocks.0.attention_blocks.0.processor"
+    width = toy[0].unet.config.block_out_channels[0]
+    torch.manual_seed(3)
+    file = tmp_path / "pan.safetensors"
+    save_file(
+        {f"{stem}.to_q_lora.down.weight": torch.randn(2, width), f"{stem}.to_q_lora.up.weight": torch.randn(width, 2)},
+        file,
+    )
+    by = ClipStudio(*toy, loras=[load_motion_lora("pan", file)])
+    none, some = (drawn(order([frame(i, doses=(dose,)) for i in range(8)]), by) for dose in (0.0, 5.0))
+    assert torch.equal(none, drawn(order(8))) and not torch.allclose(none, some, atol=1e-4)
+
+
+def test_a_module_for_another_unet_is_refused(toy, tmp_path):
+    write_module(tmp_path, load_model("mini", ModelPool()).unet)
+    with pytest.raises(WeightsError, match="made for a UNet of"):
+        ClipStudio(toy[0], load_motion(tmp_path, ModelPool()))
+
+
+def test_a_still_folder_is_no_motion_module():
+    with pytest.raises(WeightsError, match="MotionAdapter"):
+        load_motion(EMBEDDED / "mini" / "unet", ModelPool())
+
+
+def test_sdxl_moves_too(tmp_path, drawn):
+    toy_pipeline("sdxl").save_pretrained(tmp_path / "model")
+    model = load_model(str(tmp_path / "model"), ModelPool())
+    write_module(tmp_path / "motion", model.unet, middle=False)
+    by = ClipStudio(model, load_motion(tmp_path / "motion", ModelPool()))
+    assert bool(torch.isfinite(drawn(order(8), by)).all())
