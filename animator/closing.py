@@ -21,6 +21,7 @@ SHARE = 8  # of the loop: what the end goes over in, if nothing is said
 WINDING = ("roll", "pitch", "yaw")  # camera angles that may add up to whole turns
 SHIFTING = ("x", "y", "z")  # camera moves that have to add up to nothing
 TURN = 2  # frames by which pingpong turns more softly, if nothing is said and the loop has room
+USUAL_RATES = tuple(map(Fraction, (24, 30, 25, 60, 50, 12)))  # frames per second that a loop in beats may have
 FAINT = 1e-4  # weight below which a draw is left out of a mix
 
 
@@ -147,6 +148,13 @@ def beat_faults(rules: LoopRules, fps: Fraction, frames: int | None) -> Iterator
 def frames_of(rules: LoopRules, fps: Fraction) -> Fraction:
     """The length of a loop given in beats, in frames."""
     return fps * 60 * Fraction(str(rules.beats)) / Fraction(str(rules.bpm))
+
+
+def even_rate(rules: LoopRules, fps: Fraction) -> Fraction:
+    """The rate at which a length in beats comes out even: `fps` if it does, else the first usual one that does."""
+    if not (rules.beats and rules.bpm):
+        return fps
+    return next((rate for rate in (fps, *USUAL_RATES) if frames_of(rules, rate).denominator == 1), fps)
 
 
 def choices(rules: LoopRules, fps: Fraction) -> Iterator[str]:

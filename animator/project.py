@@ -1,6 +1,6 @@
 """Project: what the user wrote, validated and frozen; how it is read, written, and made smaller for a preview."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -12,7 +12,7 @@ from pydantic import Field
 from animator.changes import changed
 from animator.checks import FORMAT, default_name, faults_of
 from animator.clip_rules import ClipRules
-from animator.closing import LoopRules, beat_faults, frames_of
+from animator.closing import LoopRules, beat_faults, even_rate, frames_of
 from animator.coherence import CoherenceRules
 from animator.control_checks import control_warnings
 from animator.controls import ControlUnit, with_strengths
@@ -206,7 +206,7 @@ def parse(
     asked = tuple(f"{change.partition('=')[0].strip()}." for change in changes)
     unknown = list(unknown_keys(data, Project))
     misnamed = [key.fault() for key in unknown if any(field.startswith(f"{key.path}.") for field in asked)]
-    project, uneven = _timed(project, given=isinstance(data.get("frames"), int))
+    project, uneven = _timed(project, given={name for name in ("frames", "fps") if name in data})
     misshapen += uneven
     further = (fault for fault in faults_of(project, folder) if not is_told(fault.field, misshapen))
     faults = [*imported.faults, *map(imported.told, [*mistakes, *misnamed, *misshapen, *further])]
@@ -215,11 +215,18 @@ def parse(
     return Loaded(project, (*imported.notes, *_ignored(unknown), *control_warnings(project), *source_warnings(project)))
 
 
-def _timed(project: Project, *, given: bool) -> tuple[Project, list[Fault]]:
-    """The project with the frames that its length in beats makes; faults if these do not come out even."""
+def _timed(project: Project, given: Set[str]) -> tuple[Project, list[Fault]]:
+    """The project with the frames that its length in beats makes; faults if these do not come out even.
+
+    Args:
+        project: as it was read.
+        given: which of `frames` and `fps` the user has said; a rate that is not is chosen so that beats come out even.
+    """
     if project.loop is None:
         return project, []
-    faults = list(beat_faults(project.loop, project.fps, project.frames if given else None))
+    if "fps" not in given:
+        project = replace(project, fps=even_rate(project.loop, project.fps))
+    faults = list(beat_faults(project.loop, project.fps, project.frames if "frames" in given else None))
     if faults or not project.loop.beats:
         return project, faults
     return replace(project, frames=int(frames_of(project.loop, project.fps))), []

@@ -136,11 +136,12 @@ def exported_line(facts: dict[str, Any]) -> str:
 def _snap(job: "RenderJob", path: Path) -> None:
     """Writes the project with its periods changed, and tells what changed."""
     from animator.hearing import series_of
-    from animator.lint import with_periods_snapped
+    from animator.lint import lint, with_periods_snapped
     from animator.project import save
     from animator.serialize import relocated, to_json
 
-    project = with_periods_snapped(job.project, series_of(job.project, job.source))
+    names = series_of(job.project, job.source)
+    project = with_periods_snapped(job.project, names)
     before, after = to_json(job.project), to_json(project)
     for section in ("camera", "sampling", "coherence", "seeds"):
         for name, value in after[section].items():
@@ -148,6 +149,8 @@ def _snap(job: "RenderJob", path: Path) -> None:
                 say(f"{section}.{name}: {before[section][name]}  ->  {value}")
     save(relocated(project, job.source, path.resolve().parent), path)
     say(f"written: {path}")
+    left = list(lint(project, names).lines())
+    say("\n".join(["still open in:", *(f"  {line}" for line in left)]) if left else "everything closes")
 
 
 def _loop_lines(job: "RenderJob") -> list[str]:

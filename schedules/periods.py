@@ -1,9 +1,9 @@
 """Periods: what repeats in a schedule, whether it has come round when a loop ends, and schedules in which it has."""
 
 import ast
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import pi
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from schedules.rewrite import canonical
 from schedules.schedule import continued
 from schedules.syntax import Piece, entries, plain_number, unwrapped, with_easing
 
-WAVES = {"sin": 2 * pi, "cos": 2 * pi, "tan": pi}
+WAVES = {"sin": 2 * math.pi, "cos": 2 * math.pi, "tan": math.pi}
 EVEN = 1e-6  # rounds; nearer to a whole number than this has come round
 LOOKS = 12  # frames at which an argument is tried for a straight line
+FINEST = 10**9  # parts of a frame to which the size of a remainder is written
 CLOSE = 1e-6  # of the range of a schedule; ends that differ by less meet
 
 
@@ -130,7 +131,9 @@ def _edit(wave: Wave, scope: Scope) -> Mapping[tuple[int, int], str]:
     """What to write where so that a wave has its nearest period: another number if one does it, else a factor."""
     ratio = wave.period / wave.nearest
     if wave.modulus is not None:
-        return {(wave.modulus.start, wave.modulus.stop): canonical(float(wave.modulus.text) / ratio)}
+        size = float(wave.modulus.text) / ratio
+        # a remainder has come round only if its size, written down, is not a trifle too large
+        return {(wave.modulus.start, wave.modulus.stop): canonical(math.floor(round(size * FINEST, 3)) / FINEST)}
     slope, start = _line(wave.piece, scope)
     for place, new in _candidates(wave.piece, ratio):
         source = wave.piece.source

@@ -187,6 +187,15 @@ def test_beats_give_the_number_of_frames():
     assert parsed(fps=24, frames=192, loop={"beats": 16, "bpm": 120}).frames == 192
 
 
+def test_a_rate_that_is_not_given_is_one_at_which_beats_come_out_even():
+    assert parsed(loop={"beats": 16, "bpm": 120}).fps == 15
+    found = parsed(loop={"beats": 16, "bpm": 128})
+    assert (found.fps, found.frames) == (24, 180)
+    assert (parsed(loop={"beats": 7, "bpm": 140}).fps, parsed(loop={}).fps) == (15, 15)
+    with pytest.raises(ProjectError, match="15 fps are 102.857 frames"):
+        parsed(loop={"beats": 16, "bpm": 140})
+
+
 def test_beats_that_do_not_come_out_even_offer_the_exact_choices():
     with pytest.raises(ProjectError) as error:
         parsed(fps=30, loop={"beats": 16, "bpm": 140})

@@ -87,3 +87,12 @@ def test_a_schedule_runs_on_behind_its_end_as_at_its_end():
 def test_text_that_is_no_schedule_is_refused():
     with pytest.raises(ScheduleError):
         snapped("0:(sin(", LOOP)
+
+
+@pytest.mark.parametrize("frames", [48, 90, 96, 120, 180, 250])
+@pytest.mark.parametrize("size", [7, 11, 25, 31])
+def test_a_snapped_remainder_has_come_round_when_the_loop_ends(frames, size):
+    scope = Scope(frames)
+    text = snapped(f"0:(0.02 + 0.01*(t % {size})/{size})", scope)
+    found = ends(text, scope)
+    assert found.closes and found.value[1] == pytest.approx(0.02, abs=1e-6)
