@@ -27,6 +27,7 @@ class Audio:
     file: str  # path of a sound or video file, relative to the project file
     start: Annotated[float, Field(ge=0, le=LONGEST)] = 0.0  # seconds into the sound where the film begins
     volume: Annotated[float, Field(ge=0, le=10)] = 1.0  # of the sound track in exports; 0 leaves it out
+    bpm: Annotated[float, Field(ge=0, le=400)] = 0.0  # beats per minute, if they are known; 0 listens for them
     loop: bool = False  # whether the sound track starts again where it ends; silence if not
 
 
@@ -44,7 +45,7 @@ def series_of(project: "Project", folder: Path) -> Mapping[str, Values]:
         stamp = path.stat()
     except OSError as fault:
         raise MediaError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
-    hearing = _heard(path, stamp.st_mtime_ns, stamp.st_size)
+    hearing = _heard(path, stamp.st_mtime_ns, stamp.st_size, project.audio.bpm)
     seconds = hearing.onset.size * hearing.step
     if project.audio.start >= seconds:
         raise MediaError(f"it ends at {seconds:.1f} s, before audio.start {project.audio.start:g} s", where=str(path))
@@ -52,7 +53,7 @@ def series_of(project: "Project", folder: Path) -> Mapping[str, Values]:
 
 
 @lru_cache(maxsize=4)
-def _heard(path: Path, _changed: int, _bytes: int) -> Hearing:
+def _heard(path: Path, _changed: int, _bytes: int, bpm: float) -> Hearing:
     """The first hour of a sound; a file that has changed is heard anew."""
     from media.sound import sound_blocks
 
@@ -66,4 +67,4 @@ def _heard(path: Path, _changed: int, _bytes: int) -> Hearing:
     blocks = list(takewhile(fits, sound_blocks(path, RATE, channels=1)))
     if not blocks:
         raise MediaError("there is no sound in it", where=str(path), way_out="Give a file that plays elsewhere")
-    return heard(np.concatenate(blocks)[:, 0])
+    return heard(np.concatenate(blocks)[:, 0], bpm)

@@ -22,6 +22,7 @@ BANDS: Mapping[str, tuple[float, float]] = {
 SLOWEST, FASTEST, USUAL = 55.0, 215.0, 120.0  # beats per minute that are looked for; the likeliest
 LIKELIHOOD = 1.0  # octaves; how far tempos spread about the usual one
 TIGHTNESS = 100.0  # how strictly beats keep to the tempo
+THIRDS = 0.5  # how much it counts against a tempo that sounds repeat half as fast again
 SILENCE = 1e-4  # of full scale; below this there is nothing to hear
 NAMES = ("rms", *BANDS, "onset", "beat", "bpm")
 
@@ -65,18 +66,20 @@ class Hearing:
             return np.zeros(seconds.size)
         usual = float(np.median(np.diff(self.beats)))
         following = np.append(self.beats[1:], self.beats[-1] + usual)
-        # half a look of tolerance, so that a frame exactly on a beat counts as on it
-        place = np.searchsorted(self.beats, seconds + self.step / 2, "right") - 1
+        # a look of tolerance, so that a frame exactly on a beat counts as on it
+        place = np.searchsorted(self.beats, seconds + self.step, "right") - 1
         last = place.clip(0)
         share = (seconds - self.beats[last]) / (following - self.beats)[last]
         return np.where((place >= 0) & (share <= 1), 1 - share.clip(0, 1), 0.0)
 
 
-def heard(samples: NDArray[np.float32]) -> Hearing:
+def heard(samples: NDArray[np.float32], bpm: float = 0.0) -> Hearing:
     """What a sound holds.
 
     Args:
         samples: float32, mono, -1..1, RATE a second.
+        bpm: beats per minute, if they are known; 0 listens for them. A tempo that is heard may be half or twice the
+            one that is meant.
 
     Raises:
         MissingLibrary: without scipy.
@@ -93,9 +96,9 @@ def heard(samples: NDArray[np.float32]) -> Hearing:
         inside = (pitches >= low) & (pitches < high)
         levels[name] = _full(np.sqrt(2 * power[inside].sum(0)))
     onset = _onsets(power)
-    beats, bpm = _beats(onset)
+    beats, bpm = _beats(onset, 60 / bpm / (HOP / RATE) if bpm else _period(onset))
     late = np.append(0.0, onset[:-1])  # half a window sees what is to come; one look makes up for that
-    return Hearing(HOP / RATE, levels, late, beats, bpm)
+    return Hearing(HOP / RATE, levels, late, beats + HOP / RATE, bpm)
 
 
 def _full(values: Values) -> Values:
@@ -119,14 +122,17 @@ def _onsets(power: NDArray[np.floating]) -> Values:
     return rises / top if top > 1e-3 else np.zeros(rises.size)
 
 
-def _beats(onset: Values) -> tuple[Values, float]:
+def _beats(onset: Values, period: float) -> tuple[Values, float]:
     """Beat times in seconds and beats per minute; nothing where too little sets in to tell.
 
     Source: Ellis, Beat Tracking by Dynamic Programming, 2007.
+
+    Args:
+        onset: how much sets in at every look.
+        period: looks from beat to beat, about; 0 if there is none.
     """
     step = HOP / RATE
-    period = _period(onset)
-    if not period:
+    if not period or not onset.any():
         return np.empty(0), 0.0
     strength = onset / (onset.std() + 1e-9)
     score, before = strength.copy(), np.full(onset.size, -1)
@@ -164,7 +170,9 @@ def _period(onset: Values) -> float:
     spectrum = np.fft.rfft(centred, 2 * onset.size)
     repeats = np.convolve(np.fft.irfft(np.abs(spectrum) ** 2)[: onset.size], np.ones(3) / 3, "same")
     likely = np.exp(-0.5 * (np.log2(60 / (lags * step) / USUAL) / LIKELIHOOD) ** 2)
-    # what repeats twice as fast, too, is rather the beat itself than every second one
-    combed = repeats[lags] + 0.5 * repeats[np.minimum(2 * lags, onset.size - 1)] - 0.3 * repeats[lags // 2].clip(0)
+    # what repeats twice as fast, too, is rather the beat itself than every second one; what repeats half as fast again,
+    # too, is rather three halves of a beat than one
+    combed = repeats[lags] + 0.5 * repeats[np.minimum(2 * lags, onset.size - 1)]
+    combed -= 0.3 * repeats[lags // 2].clip(0) + THIRDS * repeats[np.rint(2 * lags / 3).astype(int)].clip(0)
     best = int(np.argmax(combed * likely))
     return float(lags[best]) if combed[best] > 0.05 * repeats[0] else 0.0

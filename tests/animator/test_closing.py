@@ -192,7 +192,7 @@ def test_a_rate_that_is_not_given_is_one_at_which_beats_come_out_even():
     found = parsed(loop={"beats": 16, "bpm": 128})
     assert (found.fps, found.frames) == (24, 180)
     assert (parsed(loop={"beats": 7, "bpm": 140}).fps, parsed(loop={}).fps) == (15, 15)
-    with pytest.raises(ProjectError, match="15 fps are 102.857 frames"):
+    with pytest.raises(ProjectError, match=r"15 fps are 102\.857 frames"):
         parsed(loop={"beats": 16, "bpm": 140})
 
 

@@ -28,6 +28,43 @@ def test_the_tempo_of_clicks_is_found(bpm):
     assert heard(clicks(bpm)).bpm == pytest.approx(bpm, rel=0.01)
 
 
+def groove(bpm, length=20.0, first=0.37):
+    """Kick and snare on the beats in turn, a hat on every half."""
+    random = np.random.default_rng(0)
+    time = np.arange(4000) / RATE
+    kick, snare = (
+        0.8 * np.sin(2 * np.pi * 60 * time) * np.exp(-18 * time),
+        random.normal(0, 0.4, 4000) * np.exp(-32 * time),
+    )
+    hat, sound = random.normal(0, 0.2, 4000) * np.exp(-88 * time), random.normal(0, 0.003, round(length * RATE))
+    beats = np.arange(first, length - 0.8, 60 / bpm)
+    for n, beat in enumerate(beats):
+        for late, part in ((0.0, snare if n % 2 else kick), (0.0, hat), (30 / bpm, hat)):
+            place = round((beat + late) * RATE)
+            sound[place : place + part.size] += part
+    return sound.astype(np.float32), beats
+
+
+@pytest.mark.parametrize("bpm", [80, 100, 120, 133, 150, 160, 174, 200])
+def test_a_groove_has_its_tempo_or_an_octave_of_it_but_never_two_thirds(bpm):
+    found = heard(groove(bpm)[0]).bpm
+    assert min(abs(found / (bpm * octave) - 1) for octave in (0.5, 1, 2)) < 0.01
+
+
+@pytest.mark.parametrize("bpm", [60, 87, 120, 174])
+def test_a_tempo_that_is_known_is_kept_and_its_beats_lie_on_the_sounds(bpm):
+    sound, beats = groove(bpm)
+    hearing = heard(sound, bpm)
+    apart = hearing.beats[:, None] - beats
+    nearest = apart[np.arange(len(apart)), np.abs(apart).argmin(1)]
+    assert hearing.bpm == pytest.approx(bpm, rel=0.005)
+    assert np.abs(nearest).max() < 0.015 and abs(nearest.mean()) < 0.005
+
+
+def test_silence_has_no_beats_even_if_a_tempo_is_known():
+    assert heard(np.zeros(RATE, np.float32), 120).beats.size == 0
+
+
 def test_beats_lie_on_the_clicks():
     hearing = heard(clicks(120))
     expected = np.arange(0.5, 19.9, 0.5)
