@@ -222,14 +222,14 @@ def _timed(project: Project, given: Set[str]) -> tuple[Project, list[Fault]]:
         project: as it was read.
         given: which of `frames` and `fps` the user has said; a rate that is not is chosen so that beats come out even.
     """
-    if project.loop is None:
+    rules = project.loop
+    if rules is None:
         return project, []
-    if "fps" not in given:
-        project = replace(project, fps=even_rate(project.loop, project.fps))
-    faults = list(beat_faults(project.loop, project.fps, project.frames if "frames" in given else None))
-    if faults or not project.loop.beats:
+    fps = project.fps if "fps" in given else even_rate(rules, project.fps)
+    faults = list(beat_faults(rules, fps, project.frames if "frames" in given else None))
+    if faults or not rules.beats:
         return project, faults
-    return replace(project, frames=int(frames_of(project.loop, project.fps))), []
+    return replace(project, fps=fps, frames=int(frames_of(rules, fps))), []
 
 
 def with_settings(project: Project, changes: Sequence[str], folder: Path = Path()) -> Project:
