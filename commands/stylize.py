@@ -170,6 +170,7 @@ def _stylized(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> None
 
 def _job(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> "RenderJob":
     from animator.checks import default_name
+    from animator.finish import deliveries
     from animator.job import RenderJob, with_seed
     from animator.passages import keyframes, passages_of
     from animator.project import parse
@@ -192,6 +193,12 @@ def _job(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> "RenderJo
     loaded = parse(data, where, changes=asked.settings)
     for text in loaded.warnings:
         warn(f"{clip}: {text}")
+    delivery = deliveries(loaded.project, target.parent)[0]
+    try:
+        delivery.exporter.check(delivery.size(loaded.project.size), loaded.project.fps)
+    except MediaError as fault:
+        way_out = "Choose another ending, or give --set export.0.fit=pad (or crop), --scale or --size"
+        raise MediaError(fault.what, where=str(target), way_out=way_out) from fault
     folder = asked.work / loaded.project.name
     return RenderJob(with_seed(loaded.project, folder), clip.resolve().parent, folder, pool)
 

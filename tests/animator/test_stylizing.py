@@ -176,6 +176,35 @@ def test_grain_moves_with_the_clip_and_is_fresh_where_nothing_is_known():
     assert drift.fresh[:, -3:].mean() > 0.9 and drift.fresh[:, 20:60].mean() < 0.1
 
 
+class Looking:
+    """Controls that remember what they are shown."""
+
+    identity, looks_back = "looking", True
+
+    def __init__(self) -> None:
+        self.seen = []
+
+    def of(self, params, seen):
+        self.seen.append(seen)
+        return ()
+
+
+def test_controls_see_the_clip_the_frame_before_and_how_it_moves():
+    clip = [*moving(3), shifted(0, OTHER)]
+    controls = Looking()
+    mode = stylizing(clip, controls=controls)
+    assert [len(step.frames) for step in mode.plan([params(n, stylize=ALONE) for n in range(4)])] == [1] * 4
+    images, _ = drawn(mode, 4, CARRIED)
+    first, _, third, cut = controls.seen
+    assert np.array_equal(third.init, clip[2]) and np.array_equal(third.previous, images[1])
+    assert first.previous is None and cut.previous is None and cut.motion is None
+    assert np.array_equal(cut.init, clip[3])
+    motion = third.motion()[16:-16, 16:-16]
+    assert abs(motion[..., 0].mean() + STEP) < 0.3  # forward: the pixels go to the left
+    apart = third.carried.astype(int) - np.roll(images[1], -STEP, axis=1)
+    assert np.abs(apart[8:-8, 8:-16]).mean() < 6
+
+
 def test_a_frame_looks_at_its_anchor_and_at_the_frame_before():
     generator, clip = Painter(), moving(3)
     images, _ = drawn(stylizing(clip, generator), 3, Stylize(attention=0.4))

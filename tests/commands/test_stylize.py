@@ -155,6 +155,21 @@ def test_several_clips_need_a_folder_and_names_of_their_own(tmp_path, capsys):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"one-a.mp4", "two-a.mp4"}
 
 
+def test_a_size_that_a_format_cannot_hold_is_told_before_any_work(tmp_path, capsys):
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    for n in range(2):
+        write_png(folder / f"{n}.png", picture(n, Size(91, 67)))
+    assert run(tmp_path, folder, "-o", tmp_path / "out.mp4", "--prompt", "x") == 2
+    assert "even sides" in capsys.readouterr().err and not (tmp_path / "work" / "out" / "frames").exists()
+    assert run(tmp_path, folder, "-o", tmp_path / "out.mp4", "--prompt", "x", "--set", "export.0.fit=pad") == 0
+    with VideoReader(tmp_path / "out.mp4") as made:
+        assert made.info.size == Size(92, 68)
+    assert run(tmp_path, folder, "-o", tmp_path / "out.mkv", "--prompt", "x") == 0
+    with VideoReader(tmp_path / "out.mkv") as made:
+        assert made.info.size == Size(91, 67)
+
+
 def test_a_clip_is_never_written_over(tmp_path, capsys):
     clip = video(tmp_path / "a.mp4", 2)
     before = Path(clip).read_bytes()
