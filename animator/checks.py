@@ -137,7 +137,11 @@ def _file_faults(project: "Project", folder: Path) -> Iterator[Fault]:
     """Files that are not there, or are named by a relative path that leads out of the project's folder."""
     for field, text in named_files(project):
         if "://" in text:
-            yield Fault(field, f"{shown(text)} is an address, not a file", "Download it and give its path")
+            yield Fault(
+                field,
+                f"{shown(text)} is an address, not a file",
+                "Download it and give its path, or pass --allow-download",
+            )
         elif "\0" in text or not text.strip():
             yield Fault(field, f"{shown(text)} is no path")
         elif not Path(text).expanduser().is_absolute() and ".." in Path(text).parts:

@@ -15,6 +15,7 @@ from animator.build import build_depth, build_mode
 from animator.closers import Closer, delivered
 from animator.closing import LoopRules, Ring
 from animator.entries import asks_networks
+from animator.cues import subtitled
 from animator.finish import (
     Output,
     Sink,
@@ -96,6 +97,8 @@ class RenderJob:
         files.append(Output("contact sheet", self.out / f"{name}.sheet.png"))
         if len(self.span or range(self.project.frames)) > 1:
             files.append(Output("figures", self.out / f"{name}.report.json"))
+        if self.project.subtitles:
+            files.append(Output("subtitles", self.out / f"{name}.srt"))
         if self.project.depth.save:
             files.append(Output("depth", self.out / "depth"))
         if self.project.source and self.project.source.compare:
@@ -164,6 +167,9 @@ class RenderJob:
         page = sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.prompts, self.span)
         yield beside(self._clip(), page) if self.project.source else page
         clip = self._clip() if self.project.source else None
+        if self.project.subtitles:
+            first = self.span.start if self.span else 0
+            yield subtitled(self.out / f"{self.project.name}.srt", self.project, first)
         yield report(self.out / f"{self.project.name}.report.json", self.project, clip)
         if self.project.source and self.project.source.compare:
             size = Size(2 * self.project.size.width, self.project.size.height)

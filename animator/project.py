@@ -31,6 +31,7 @@ from animator.serialize import EMBEDDED_KEY, laid_out, to_json
 from animator.shape import UnknownKey, is_text, is_told, shaped, unknown_keys
 from animator.source import Source, with_coherence
 from animator.source_checks import source_warnings, with_clip
+from animator.subtitles import SubtitleRules
 from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
@@ -74,6 +75,7 @@ class DepthRules:
     model: str = "mini"  # who looks: flat (all at distance 1), mini, file (rendered elsewhere), transformers
     options: Mapping[str, Any] = field(default_factory=dict)  # of that depth model
     equalize: bool = False  # spread depths evenly over 1..2 in every frame, as Deforum does
+    spread: Literal["nearness", "distance"] = "nearness"  # equalize only: of what the even spread is
     save: bool = False  # write depth/000000.png, 16 bit, with a fixed scale
 
 
@@ -146,6 +148,7 @@ class Project:
     audio: Audio | None = None
     loop: LoopRules | None = None
     interpolate: InterpolateRules | None = None
+    subtitles: SubtitleRules | None = None
     source: Source | None = None  # mode stylize: the clip; size, fps and frames that are not given are its own
     stylize: Mapping[str, Number] = field(default_factory=dict)  # fields of Stylize
     export: tuple[Export, ...] = (Export(),)  # files to make of the frames; [] makes frames only

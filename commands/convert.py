@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from commands.terminal import Settings, say, warn
+from commands.terminal import AllowDownload, Settings, say, warn
 
 OutFile = Annotated[Path | None, typer.Option("--out", "-o", help="File to write; printed if left out.")]
 
@@ -14,6 +14,7 @@ def command(
     project: Annotated[Path, typer.Argument(help="A project file, Deforum settings, or a video or frame made here.")],
     out: OutFile = None,
     settings: Settings = None,
+    allow_download: AllowDownload = False,
 ) -> None:
     """Write a project, Deforum settings too, in the native form, and say what differs."""
     from animator.project import load, save, to_text

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands.render import Frames, Generator, Model, prepared
-from commands.terminal import AsJson, ModelsFolders, OutFolder, Settings, say
+from commands.terminal import AllowDownload, AsJson, ModelsFolders, OutFolder, Settings, say
 
 if TYPE_CHECKING:
     from animator.job import RenderJob
@@ -36,6 +36,7 @@ def command(
     generator: Generator = "",
     model: Model = "",
     settings: Settings = None,
+    allow_download: AllowDownload = False,
     models_dir: ModelsFolders = None,
 ) -> None:
     """Show every frame's numbers and words, and how many frames a render would make anew."""

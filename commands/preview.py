@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.render import Frames, Fresh, Model, Projects, prepared, render_all
-from commands.terminal import Memory, ModelsFolders, OutFolder, Settings
+from commands.terminal import AllowDownload, Memory, ModelsFolders, OutFolder, Settings
 
 Generator = Annotated[
     str,
@@ -25,6 +25,7 @@ def command(
     model: Model = "",
     frames: Frames = "",
     settings: Settings = None,
+    allow_download: AllowDownload = False,
     models_dir: ModelsFolders = None,
     memory: Memory = "",
 ) -> int:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.terminal import Compile, Memory, ModelsFolders, OutFolder, Precision, Settings, VaePrecision, say, warn
+from commands.terminal import (
+    AllowDownload,
+    Compile,
+    Memory,
+    ModelsFolders,
+    OutFolder,
+    Precision,
+    Settings,
+    VaePrecision,
+    say,
+    warn,
+)
 from core.errors import DriftloopError, UserError
 
 if TYPE_CHECKING:
@@ -33,6 +44,7 @@ def command(
     model: Model = "",
     frames: Frames = "",
     settings: Settings = None,
+    allow_download: AllowDownload = False,
     models_dir: ModelsFolders = None,
     memory: Memory = "",
     precision: Precision = "",

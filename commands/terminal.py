@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
+from core.downloads import ALLOWED
 from core.errors import DriftloopError, UserError
 from core.tuning import COMPILE_VARIABLE, INDUCTOR, MEMORY_VARIABLE, PRECISION_VARIABLE, VAE_VARIABLE, tuning
 from core.weights import MODELS_VARIABLE
@@ -94,6 +95,24 @@ def _compile_models(given: bool) -> bool:
 Compile = Annotated[
     bool,
     typer.Option("--compile", callback=_compile_models, help="Compile the UNet: slow to start, then quicker."),
+]
+
+
+def _allow_downloads(allowed: bool) -> bool:
+    """Lets addresses in settings be downloaded, in this process and its children."""
+    if allowed:
+        os.environ[ALLOWED] = "1"
+    return allowed
+
+
+AllowDownload = Annotated[
+    bool,
+    typer.Option(
+        "--allow-download",
+        callback=_allow_downloads,
+        is_eager=True,
+        help="Fetch files that Deforum settings name by addresses, up to 1 GB each, into `downloads` beside them.",
+    ),
 ]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from animator.importers import Imported
+from animator.importers.deforum_files import with_files
 from animator.importers.deforum_keys import KEYS, NO_DEFAULT, OFF, UNITS, When
 from animator.importers.deforum_parseq import applied
 from animator.importers.deforum_parts import PARTS
@@ -61,19 +62,21 @@ def converted(given: Mapping[str, Any], name: str, folder: Path = Path()) -> Imp
     complete = {key: None if row.default is NO_DEFAULT else row.default for key, row in KEYS.items()}
     faults = [*_mistyped(modern), *_unbuilt(modern, complete | modern)]
     settings = complete | modern | {fault.field: KEYS[fault.field].default for fault in faults} | {"timestring": name}
-    sequenced = applied(settings, folder)
+    placed = with_files(settings, folder)
+    sequenced = applied(placed.settings, folder)
     counted, said = with_counted_frames(sequenced.settings, folder)
     made = [part(counted) for part in PARTS]
     return Imported(
         data={"format": 1} | _joined(made),
         notes=(
             *notes,
+            *placed.notes,
             *sequenced.notes,
             *said,
             *_said(modern, settings),
             *(note for part in made for note in part.notes),
         ),
-        faults=(*faults, *sequenced.faults, *(fault for part in made for fault in part.faults)),
+        faults=(*faults, *placed.faults, *sequenced.faults, *(fault for part in made for fault in part.faults)),
         keys=_native_keys(settings),
     )
 

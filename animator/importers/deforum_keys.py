@@ -336,6 +336,13 @@ _OUTPUT = {
     ),
     "frame_interpolation_keep_imgs": Key(False, says="frames in between are kept from one render to the next anyway"),
     "frame_interpolation_use_upscaled": Key(False, inert="frames are made larger after they are made more"),
+    "deforum_save_gen_info_as_srt": Key(False, "subtitles"),
+    "deforum_save_gen_info_as_srt_params": Key(
+        ["Noise Schedule"], "subtitles.shown", When("deforum_save_gen_info_as_srt")
+    ),
+    "deforum_embed_srt": Key(
+        False, when=When("deforum_save_gen_info_as_srt"), says="subtitles lie beside the video, not in it"
+    ),
     "sd_model_name": Key(NO_DEFAULT, says="the checkpoint is not looked for; set `model` to its path"),
     "sd_model_hash": Key(NO_DEFAULT, inert=_INFORMATION),
     "deforum_git_commit_id": Key(NO_DEFAULT, inert=_INFORMATION),

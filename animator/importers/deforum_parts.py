@@ -13,10 +13,22 @@ import numpy as np
 from animator.checks import LONGEST_NAME
 from animator.importers import Imported
 from animator.importers.deforum_keys import OFF
-from animator.importers.deforum_sources import controls, feedback, guide, hybrid, masks, outputs, takes_hybrid, video
+from animator.importers.deforum_sources import (
+    SEEING_DISTANCE,
+    controls,
+    feedback,
+    guide,
+    hybrid,
+    masks,
+    outputs,
+    takes_hybrid,
+    video,
+)
+from animator.importers.deforum_subtitles import subtitles
 from animator.importers.deforum_units import as_schedule, constant, init_denoise, named, scaled_text
 from animator.jsontext import shown
 from core.errors import Fault, ScheduleError
+from core.weights import ModelKind, on_this_machine
 from schedules.rewrite import canonical
 from schedules.schedule import Schedule
 
@@ -29,6 +41,7 @@ COLORS = {"None": "none", "Image": "lab", "Video Input": "lab", "LAB": "lab", "H
 NOISES = {"uniform": "white"}
 WORLD = 1 / 400  # frame heights for one unit of a 3D translation: 1/200 world unit, and a frame is 2 of those high
 TOKEN_LENGTH = 50  # characters of a setting's value in batch_name
+DEPTH_MODEL = ModelKind("depth model", (), (".safetensors", ".bin"), marks=("config.json",))
 NEAREST = {
     "midas-3-hybrid": "Intel/dpt-large",
     "midas-3.1-beitlarge": "Intel/dpt-beit-large-512",
@@ -166,13 +179,29 @@ def depth(settings: Settings) -> Imported:
             "depth_algorithm", f"{shown(algorithm)} is no depth model of Deforum", f"Known: {', '.join(NEAREST)}"
         )
         return Imported({}, faults=(fault,))
-    notes = [
-        f"depth_algorithm {algorithm!r}: the embedded model `mini` looks for depth; "
-        f"nearest to the original is depth.model `transformers` with the model {nearest}"
-    ]
+    found = _on_this_machine(nearest)
+    spread = "distance" if str(algorithm).lower() in SEEING_DISTANCE else "nearness"
+    rules = {"equalize": True, "spread": spread, "save": save}
+    if found:
+        rules |= {"model": "transformers", "options": {"model": found}}
+        notes = [f"depth_algorithm {algorithm!r}: {found} looks for depth, spread evenly over 1..2 as in Deforum"]
+    else:
+        rules |= {"model": "mini", "spread": "nearness"}
+        notes = [
+            f"depth_algorithm {algorithm!r}: the embedded model `mini` looks for depth, spread evenly over 1..2; "
+            f"nearer to the original is {nearest}: put a download of it into a models folder and it is used"
+        ]
     if "(old)" in algorithm:
         notes.append("midas_weight: depth of one model, spread evenly; old versions mixed two, unspread")
-    return Imported({"depth": {"model": "mini", "equalize": True, "save": save}}, tuple(notes))
+    return Imported({"depth": rules}, tuple(notes))
+
+
+def _on_this_machine(nearest: str) -> str | None:
+    """A depth model in the models folders, by its hub name or the last part of that."""
+    for name in (nearest, nearest.rpartition("/")[2]):
+        if on_this_machine(DEPTH_MODEL, name) is not None:
+            return name
+    return None
 
 
 def sampling(settings: Settings) -> Imported:
@@ -278,7 +307,7 @@ def _palette(settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 PARTS: tuple[Part, ...] = (
     *(run, words, motion, depth, sampling, coherence),
-    *(feedback, video, hybrid, masks, guide, controls, outputs),
+    *(feedback, video, hybrid, masks, guide, controls, outputs, subtitles),
 )
 
 

@@ -23,7 +23,11 @@ CONTENTS = ("fill", "original", "latent noise", "latent nothing")  # in the web 
 FITS = {"Outer Fit (Shrink to Fit)": "fill", "Inner Fit (Scale to Fit)": "crop", "Just Resize": "stretch"}
 WEIGHING = {"Balanced": "balanced", "My prompt is more important": "prompt", "ControlNet is more important": "control"}
 PEOPLE = "rvm_resnet50_fp32"  # name of the matting network that Deforum asks
-SEEING_DISTANCE = ("adabins", "zoe", "leres")  # depth models whose saved maps are dark where things are near
+SEEING_DISTANCE = (
+    "adabins",
+    "zoe",
+    "zoe+adabins (old)",
+)  # depth models whose maps are dark where it is near
 PREPROCESSORS = {
     "none": "picture",
     "canny": "canny",

@@ -16,7 +16,7 @@ def build(project: Project, sources: Sources) -> Feedback:
     def look(picture: Image, index: int) -> Mover:
         depth = estimator.estimate(picture, index)
         if project.depth.equalize:
-            depth = equalized(depth)
+            depth = equalized(depth, project.depth.spread)
 
         def move(image: Image, params: FrameParams) -> Image:
             return warp3d(
@@ -32,4 +32,4 @@ def build(project: Project, sources: Sources) -> Feedback:
 
         return move
 
-    return sources.feedback(project, look, "depth", estimator.identity, project.depth.equalize)
+    return sources.feedback(project, look, "depth", estimator.identity, project.depth.equalize, project.depth.spread)

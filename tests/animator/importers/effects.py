@@ -188,6 +188,9 @@ EFFECTS = {
     "frame_interpolation_slow_mo_enabled": (SMOOTH, True),
     "frame_interpolation_slow_mo_amount": (SMOOTH | {"frame_interpolation_slow_mo_enabled": True}, 3),
     "frame_interpolation_keep_imgs": (SMOOTH, True),
+    "deforum_save_gen_info_as_srt": ({}, True),
+    "deforum_save_gen_info_as_srt_params": ({"deforum_save_gen_info_as_srt": True}, ["Zoom"]),
+    "deforum_embed_srt": ({"deforum_save_gen_info_as_srt": True}, True),
     "sd_model_name": ({}, "other.ckpt"),
     # a ControlNet unit
     "cn_1_enabled": ({"cn_1_vid_path": "a.png"}, True),
