@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from animator.project import Project
 
 RAFT = ModelKind("flow model", (), (".safetensors", ".pth", ".pt"))
-TAKING_PART = ("flat", "depth", "video")  # modes in which videos, masks and guides take part
+TAKING_PART = ("flat", "depth", "video", "stills")  # modes in which videos, masks and guides take part
+FROM_WORDS = "stills"  # the mode that draws every frame on its own
 FROM_VIDEO = "video"  # the mode that draws over a video
 
 
@@ -30,6 +31,8 @@ def input_faults(project: "Project") -> Iterator[Fault]:
         return
     if project.mode == FROM_VIDEO:
         yield from _idle_faults(project, ("camera", "coherence", "loop", "init"))
+    if project.mode == FROM_WORDS:
+        yield from _idle_faults(project, ("camera", "coherence", "video", "hybrid", "guide", "mix"))
     yield from _video_faults(project)
     yield from _flow_faults(project)
     yield from _hybrid_faults(project)
@@ -37,10 +40,13 @@ def input_faults(project: "Project") -> Iterator[Fault]:
         yield from _mask_faults(project, project.mask)
     if project.guide is not None:
         yield from _guide_faults(project)
-    if project.feedback.flow_cadence != "none" and (project.cadence == 1 or project.mode == FROM_VIDEO):
+    lone = project.mode in (FROM_VIDEO, FROM_WORDS)
+    if project.feedback.flow_cadence != "none" and (project.cadence == 1 or lone):
         yield Fault("feedback.flow_cadence", "there are no frames in between to meet in", "Give a cadence of 2 or more")
-    if project.mode == FROM_VIDEO and (project.feedback.redo or project.feedback.flow_redo != "none"):
-        yield Fault("feedback", "mode video draws every frame once", "Leave redo and flow_redo out")
+    if lone and project.cadence > 1:
+        yield Fault("cadence", f"{project.cadence}: mode {project.mode} draws every frame", "Set it to 1")
+    if lone and (project.feedback.redo or project.feedback.flow_redo != "none"):
+        yield Fault("feedback", f"mode {project.mode} draws every frame once", "Leave redo and flow_redo out")
 
 
 def _video_faults(project: "Project") -> Iterator[Fault]:
@@ -55,8 +61,6 @@ def _video_faults(project: "Project") -> Iterator[Fault]:
         return
     if 0 <= video.last < video.first:
         yield Fault("video.last", f"{video.last} lies before video.first {video.first}", "-1 goes to the end")
-    if project.mode == FROM_VIDEO and project.cadence > 1:
-        yield Fault("cadence", f"{project.cadence}: mode video draws every frame", "Set it to 1")
     shows_behind = project.mask is not None and project.mask.overlay
     starts = project.init is not None and project.init.image == VIDEO
     takes = project.mode == FROM_VIDEO or project.hybrid or project.color.reference == VIDEO

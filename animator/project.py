@@ -113,7 +113,7 @@ class Project:
     frames: Annotated[int, Field(ge=1, le=1_000_000)] = 120  # how many there are
     seed: Annotated[int, Field(ge=-1, lt=SEED_RANGE)] = 0  # -1: drawn at the first render and kept in the output folder
     seeds: SeedRules = SeedRules()
-    mode: str = "flat"  # how frames are made: flat moves in the plane, depth through the scene, video over a video
+    mode: str = "flat"  # how frames are made: flat moves in the plane, depth through the scene; render.py list modes
     generator: str = "stills"  # who makes pictures: stills asks a model, passthrough shows the motion alone
     model: str = "mini"  # what the generator loads: a name, a path, a hub id
     vae: str = (

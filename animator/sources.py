@@ -213,7 +213,9 @@ class Sources:
         if rules.video is None:
             return None
         frames = self._frames(rules.video, size)
-        return lru_cache(maxsize=2)(lambda index: adjusted(frames.at(index), rules, size))
+        last = frames.count - 1  # whose mask stays, as that of a still does
+        mask_at = lru_cache(maxsize=2)(lambda place: adjusted(frames.at(place), rules, size))
+        return lambda index: mask_at(min(index, last))
 
     def _guide(self, project: Project) -> Guide | None:
         if project.guide is None:

@@ -79,7 +79,8 @@ class Key:
 
 
 _MOVING = When("animation_mode", ("2D", "3D"))
-_FEEDBACK = When("animation_mode", ("2D", "3D", "Video Input"))
+_PICTURED = When("animation_mode", ("2D", "3D", "Interpolation"))
+_DENOISED = When("animation_mode", ("2D", "3D", "Video Input"))
 _2D, _3D = When("animation_mode", ("2D",)), When("animation_mode", ("3D",))
 _VIDEO = When("animation_mode", ("Video Input",))
 _FLIP = When("enable_perspective_flip", also=_MOVING)
@@ -93,7 +94,7 @@ _TAKES_VIDEO = Either((_VIDEO, _HYBRID, When("add_soundtrack", ("Init Video",)))
 _EXTRACTS = Either((_VIDEO, _HYBRID, When("use_mask_video")))
 _LOOPER = When("use_looper", also=_MOVING)
 _SCHEDULED = Either((When("seed_behavior", ("schedule",)), _LOOPER))
-_TAKES_PICTURE = Either((When("use_init", also=_MOVING), When("hybrid_use_init_image", also=_COMPOSITE)))
+_TAKES_PICTURE = Either((When("use_init", also=_PICTURED), When("hybrid_use_init_image", also=_COMPOSITE)))
 _STILL_MASK = When("use_mask_video", (False,), also=Either((When("use_mask"), _NOISE_MASK)))
 _PARSEQ, _UPSCALE = When("parseq_manifest"), When("r_upscale_video")
 _RETIME = When("frame_interpolation_engine")
@@ -127,7 +128,7 @@ _RUN = {
 }
 
 _MOTION = {
-    "animation_mode": Key("2D", "mode", refused=("Interpolation",)),
+    "animation_mode": Key("2D", "mode"),
     "max_frames": Key(120, "frames"),
     "border": Key("replicate", "warp.border", _MOVING),
     "angle": Key("0: (0)", "camera.roll", _2D),
@@ -159,7 +160,7 @@ _MOTION = {
 }
 
 _DIFFUSION = {
-    "strength_schedule": Key("0: (0.65)", "sampling.denoise"),
+    "strength_schedule": Key("0: (0.65)", "sampling.denoise", _DENOISED),
     "cfg_scale_schedule": Key("0: (7)", "sampling.cfg"),
     "enable_steps_scheduling": Key(False, "sampling.steps"),
     "steps_schedule": Key("0: (25)", "sampling.steps", When("enable_steps_scheduling")),
@@ -225,7 +226,7 @@ _COHERENCE = {
 
 _SOURCES = {
     "use_init": Key(False, "init"),
-    "strength": Key(0.8, "init.denoise", Either((When("use_init", also=_MOVING), _HYBRID, _LOOPER))),
+    "strength": Key(0.8, "init.denoise", Either((When("use_init", also=_PICTURED), _HYBRID, _LOOPER))),
     "strength_0_no_init": Key(True, inert=_DEAD),
     "init_image": Key(
         "https://deforum.github.io/a1/I1.png",

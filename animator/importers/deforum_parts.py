@@ -26,6 +26,7 @@ from animator.importers.deforum_sources import (
 )
 from animator.importers.deforum_subtitles import subtitles
 from animator.importers.deforum_units import as_schedule, constant, init_denoise, named, scaled_text
+from animator.importers.deforum_words import words
 from animator.jsontext import shown
 from core.errors import Fault, ScheduleError
 from core.weights import ModelKind, on_this_machine
@@ -35,7 +36,7 @@ from schedules.schedule import Schedule
 Settings = Mapping[str, Any]
 Part = Callable[[Settings], Imported]
 
-MODES = {"2D": "flat", "3D": "depth", "Video Input": "video"}
+MODES = {"2D": "flat", "3D": "depth", "Video Input": "video", "Interpolation": "stills"}
 BORDERS = {"replicate": "border"}
 COLORS = {"None": "none", "Image": "lab", "Video Input": "lab", "LAB": "lab", "HSV": "hsv", "RGB": "rgb"}
 NOISES = {"uniform": "white"}
@@ -89,19 +90,6 @@ def run(settings: Settings) -> Imported:
         "cadence": cadence,
     }
     return Imported(data, (*said, *notes))
-
-
-def words(settings: Settings) -> Imported:
-    """Prompts, and what goes before and after all of them."""
-    table = settings["prompts"]
-    notes = ("prompts: there are none; every picture is made without words",) if table is None else ()
-    data = {
-        "prompts": {"0": ""} if table is None else table,
-        "positive": settings["animation_prompts_positive"],
-        "negative": settings["animation_prompts_negative"],
-        "travel": "hold",
-    }
-    return Imported(data, notes)
 
 
 def motion(settings: Settings) -> Imported:

@@ -118,6 +118,14 @@ def test_frames_over_a_video_are_its_own_and_know_no_camera(folder):
         assert np.array_equal(image, moving(index))
 
 
+def test_stills_know_nothing_of_each_other(folder):
+    lone, identity = frames(folder, mode="stills")
+    later, _ = frames(folder, mode="stills", prompts={"0": "b", "2": "a"})
+    assert np.array_equal(lone[2:], later[2:]) and not np.array_equal(lone[0], later[0])
+    over, other = frames(folder, mode="stills", init={"image": "a.png", "denoise": 0.0})
+    assert np.array_equal(over[3], clouds(SIZE, seed=7)) and identity != other
+
+
 def test_a_changed_picture_of_the_video_changes_the_identity(folder):
     _, before = frames(folder, **FROM_VIDEO)
     write_png(folder / "clip" / "3.png", clouds(SIZE, seed=9), {})
@@ -128,6 +136,8 @@ def test_a_changed_picture_of_the_video_changes_the_identity(folder):
 FAULTS = [
     ({"mode": "video"}, "video"),
     (FROM_VIDEO | {"camera": {"x": 0.1}}, "camera"),
+    ({"mode": "stills", "camera": {"x": 0.1}}, "camera"),
+    ({"mode": "stills", "cadence": 2}, "cadence"),
     (FROM_VIDEO | {"mode": "stylize"}, "video"),
     (VIDEO, "video"),
     (FROM_VIDEO | {"cadence": 2}, "cadence"),

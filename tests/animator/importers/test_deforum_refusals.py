@@ -11,7 +11,6 @@ from core.errors import ProjectError
 from tests.animator.importers.test_deforum import complete, faults, imported, project
 
 UNBUILT = [
-    ("animation_mode", "Interpolation"),
     ("restore_faces", True),
     ("r_upscale_video", True),
     ("save_depth_maps", True),

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from animator.pace import Pace
 from animator.project import parse
+from animator.timeline import Timeline
 from core.downloads import ALLOWED
 from core.errors import ProjectError
 from core.image import Size
@@ -134,10 +136,41 @@ def test_a_depth_model_in_the_models_folders_is_used(folder, monkeypatch):
 
 
 def test_an_expression_that_deforum_could_not_write_is_read(folder):
-    made = loaded(
-        folder,
-        use_mask=True,
-        mask_file="a.png",
-        mask_schedule='0:("({video_mask}&[a.png])\\{everywhere}"), 5:("{video_mask}")',
-    )
+    expression = '0:("({video_mask}&[a.png])\\{everywhere}"), 5:("{video_mask}")'
+    made = loaded(folder, use_mask=True, mask_file="a.png", mask_schedule=expression)
     assert made.project.mask.draw == expression and made.project.mask.behind == "init"
+
+
+LONE = {"animation_mode": "Interpolation", "prompts": {"0": "cat --neg bad", "4": "dog --neg ugly"}, "seed": 5}
+
+
+def test_interpolation_joins_prompts_as_deforum_does(folder):
+    made = loaded(folder, **LONE, max_frames=6, diffusion_cadence=3).project
+    assert (made.mode, made.cadence) == ("stills", 1)
+    words = [Timeline(made)[frame] for frame in range(6)]
+    prompt = " ".join(words[1].prompt[0][0].split())
+    assert prompt == "( cat ):0.75 AND ( dog ):0.25"
+    assert " ".join(words[1].negative.split()) == "( bad ):0.75 AND ( ugly ):0.25"
+    assert words[4].prompt[0][0].strip() == words[5].prompt[0][0].strip() == "dog"
+    assert [frame.seed for frame in words] == [5, 6, 7, 8, 9, 10]
+
+
+def test_keys_of_interpolation_count_all_frames(folder):
+    made = loaded(folder, **LONE | {"prompts": {"0": "a", "max_f/2": "b"}}, max_frames=10).project
+    assert "5" in made.prompts and "1" in made.prompts
+
+
+def test_interpolation_with_an_init_picture_draws_over_it_in_every_frame(folder):
+    made = loaded(folder, **LONE, max_frames=3, use_init=True, init_image="a.png", strength=0.6).project
+    assert made.init.denoise == pytest.approx(0.4) and made.color.match == "none"
+    with_mask = loaded(folder, **LONE, use_init=True, init_image="a.png", use_mask=True, mask_file="a.png")
+    assert with_mask.project.mask is not None  # crashes in Deforum
+
+
+@pytest.mark.parametrize(("slow", "factor", "slowness"), [(False, 4, 1), (True, 2, 2)])
+def test_frames_in_between_are_as_many_and_as_fast(folder, slow, factor, slowness):
+    smooth = {"frame_interpolation_engine": "flow", "frame_interpolation_x_amount": 4}
+    made = loaded(folder, **smooth, frame_interpolation_slow_mo_enabled=slow, max_frames=10, fps=12).project
+    assert (made.interpolate.factor, made.interpolate.slow) == (factor, slowness)
+    pace = Pace.of(made)
+    assert pace.count(10) == 37 and pace.rate == (24 if slow else 48)
