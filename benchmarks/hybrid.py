@@ -60,19 +60,13 @@ def main() -> None:
         job = RenderJob(project, folder, folder / "out", ModelPool())
         carry, times = Carry(), []
         for step in job.steps:
-            start = time.perf_counter(), time.process_time()
+            wall, processor = time.perf_counter(), time.process_time()
             images, carry = job.mode.run(step, carry)
-            times.append(
-                [
-                    1000 * (time.perf_counter() - start[0]) / len(images),
-                    1000 * (time.process_time() - start[1]) / len(images),
-                ]
-            )
+            spent = time.perf_counter() - wall, time.process_time() - processor
+            times.append(1000 * np.array(spent) / len(images))
         (least, processor), (median, _) = np.min(times[1:], axis=0), np.median(times[1:], axis=0)
-        figures = f"{least:.0f} ms least, {median:.0f} ms median a frame (budget {BUDGET})"
-        print(
-            f"everything on, {SIDE}x{SIDE}, {cv2.getNumThreads()} threads: {figures}, {processor:.0f} ms of processor time"
-        )
+        print(f"everything on, {SIDE}x{SIDE}, {cv2.getNumThreads()} threads, a frame (budget {BUDGET} ms):")
+        print(f"  {least:.0f} ms least, {median:.0f} ms median, {processor:.0f} ms of processor time")
 
 
 if __name__ == "__main__":
