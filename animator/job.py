@@ -14,8 +14,8 @@ from animator.between import KeptBetween
 from animator.build import build_depth, build_mode
 from animator.closers import Closer, delivered
 from animator.closing import LoopRules, Ring
-from animator.entries import asks_networks
 from animator.cues import subtitled
+from animator.entries import asks_networks
 from animator.finish import (
     Output,
     Sink,
