@@ -97,7 +97,8 @@ _SCHEDULED = Either((When("seed_behavior", ("schedule",)), _LOOPER))
 _TAKES_PICTURE = Either((When("use_init", also=_PICTURED), When("hybrid_use_init_image", also=_COMPOSITE)))
 _STILL_MASK = When("use_mask_video", (False,), also=Either((When("use_mask"), _NOISE_MASK)))
 _PARSEQ, _UPSCALE = When("parseq_manifest"), When("r_upscale_video")
-_RETIME = When("frame_interpolation_engine")
+_EXPORTS = Either((When("skip_video_creation", (False,)), When("make_gif")))
+_RETIME = When("frame_interpolation_engine", also=_EXPORTS)
 _WEB_UI = "the web UI's own business"
 _DEAD = "has no effect in Deforum either"
 _NO_EXTRACTS = "frames of videos are read when they are needed, and never lie in a folder"
@@ -329,7 +330,7 @@ _OUTPUT = {
     "r_upscale_model": Key("realesr-animevideov3", when=_UPSCALE, unbuilt="upscaling"),
     "r_upscale_keep_imgs": Key(True, when=_UPSCALE, unbuilt="upscaling"),
     "store_frames_in_ram": Key(False, says="frames are stored as they are made"),
-    "frame_interpolation_engine": Key("None", "interpolate.model"),
+    "frame_interpolation_engine": Key("None", "interpolate.model", _EXPORTS),
     "frame_interpolation_x_amount": Key(2, "interpolate.factor", _RETIME),
     "frame_interpolation_slow_mo_enabled": Key(False, "interpolate.slow", _RETIME),
     "frame_interpolation_slow_mo_amount": Key(

@@ -77,7 +77,9 @@ def run(settings: Settings) -> Imported:
         notes.append(f"seed_behavior {behavior!r}: random seeds are drawn from the project's seed, so that they repeat")
     if type(cadence) is int and type(frames) is int and cadence > 1:
         written = (frames - 1) // cadence * cadence
-        notes.append(f"diffusion_cadence {cadence}: all {frames} frames are made; Deforum wrote {written}")
+        notes.append(
+            f"diffusion_cadence {cadence}: all {frames} frames are made; Deforum wrote {written}. Fades are kept"
+        )
     name, said = _name(settings)
     data = {
         "name": name,
@@ -153,10 +155,8 @@ def _motion_in_depth(settings: Settings) -> Imported:
 def depth(settings: Settings) -> Imported:
     """Where depth comes from."""
     if settings["animation_mode"] != "3D":
-        way_out = "Depth maps are saved in 3D; take the key out"
-        asked = settings["save_depth_maps"] is True
-        fault = Fault("save_depth_maps", "true in a 2D animation is not built yet", way_out)
-        return Imported({}, faults=(fault,) if asked else ())
+        saved = {"depth": {"model": "mini", "save": True}}
+        return Imported(saved if settings["save_depth_maps"] is True else {})
     save = settings["save_depth_maps"]
     if not settings["use_depth_warping"]:
         return Imported({"depth": {"model": "flat", "save": save}})
@@ -258,6 +258,7 @@ def coherence(settings: Settings) -> Imported:
     }
     if settings["animation_mode"] not in ("2D", "3D"):
         return Imported({"color": color}, notes)
+    looks = "warp.geometry, color.look 'deforum': its formulas with their quirks, so that a look stays; 'true' is clean"
     numbers = {
         "noise": settings["noise_schedule"],
         "contrast": settings["contrast_schedule"],
@@ -266,7 +267,7 @@ def coherence(settings: Settings) -> Imported:
         "sharpen_sigma": settings["sigma_schedule"],
         "sharpen_threshold": settings["threshold_schedule"],
     }
-    return Imported({"color": color, "coherence": numbers}, notes)
+    return Imported({"color": color, "coherence": numbers}, (*notes, looks))
 
 
 def _palette(settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -279,7 +279,7 @@ def outputs(settings: Settings) -> Imported:
     data: dict[str, Any] = {"export": [] if settings["skip_video_creation"] else [{"format": "mp4"}]}
     if settings["make_gif"]:
         data["export"].append({"format": "gif"})
-    if settings["frame_interpolation_engine"] not in OFF:
+    if settings["frame_interpolation_engine"] not in OFF and data["export"]:
         data["interpolate"] = _interpolation(settings)
     track = settings["add_soundtrack"]
     if track == "File":

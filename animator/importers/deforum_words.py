@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from animator.importers import Imported
-from core.errors import Fault, ScheduleError
+from animator.jsontext import parsed
+from core.errors import Fault, ProjectError, ScheduleError
 from schedules.expression import Budget, Scope
 from schedules.prompts import NEGATIVE, merged
 from schedules.schedule import computed_frame
@@ -16,7 +17,9 @@ LONE = "Interpolation"  # the mode whose prompts go over into each other
 
 def words(settings: Settings) -> Imported:
     """Prompts, and what goes before and after all of them."""
-    table = settings["prompts"]
+    table, faults = _table(settings["prompts"])
+    if faults:
+        return Imported({"prompts": {"0": ""}}, faults=faults)
     notes = ("prompts: there are none; every picture is made without words",) if table is None else ()
     if settings["animation_mode"] == LONE and isinstance(table, dict) and table:
         return _going_over(settings, table)
@@ -27,6 +30,16 @@ def words(settings: Settings) -> Imported:
         "travel": "hold",
     }
     return Imported(data, notes)
+
+
+def _table(prompts: Any) -> tuple[Any, tuple[Fault, ...]]:
+    """The table of prompts; some files hold it as JSON text."""
+    if not isinstance(prompts, str) or not prompts.lstrip().startswith("{"):
+        return prompts, ()
+    try:
+        return parsed(prompts.encode(), "prompts"), ()
+    except ProjectError as error:
+        return {}, tuple(Fault("prompts", fault.what, 'Write {"0": "a prompt"}') for fault in error.faults)
 
 
 def _going_over(settings: Settings, table: Mapping[str, Any]) -> Imported:

@@ -13,7 +13,6 @@ from tests.animator.importers.test_deforum import complete, faults, imported, pr
 UNBUILT = [
     ("restore_faces", True),
     ("r_upscale_video", True),
-    ("save_depth_maps", True),
 ]
 
 
@@ -49,7 +48,7 @@ def test_what_hangs_on_something_off_is_said_and_not_refused(master):
 
 def test_a_file_at_its_defaults_is_imported_with_few_words():
     notes = [note.partition(" ")[0] for note in imported().warnings]
-    assert notes == ["sd_model_name", "batch_name:", "diffusion_cadence", "color_coherence:"]
+    assert notes == ["sd_model_name", "batch_name:", "diffusion_cadence", "color_coherence:", "warp.geometry,"]
 
 
 def test_settings_of_the_other_mode_are_said_to_have_no_effect():

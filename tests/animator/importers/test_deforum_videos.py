@@ -170,7 +170,18 @@ def test_interpolation_with_an_init_picture_draws_over_it_in_every_frame(folder)
 @pytest.mark.parametrize(("slow", "factor", "slowness"), [(False, 4, 1), (True, 2, 2)])
 def test_frames_in_between_are_as_many_and_as_fast(folder, slow, factor, slowness):
     smooth = {"frame_interpolation_engine": "flow", "frame_interpolation_x_amount": 4}
-    made = loaded(folder, **smooth, frame_interpolation_slow_mo_enabled=slow, max_frames=10, fps=12).project
+    asked = complete(**smooth, frame_interpolation_slow_mo_enabled=slow, max_frames=10, fps=12)
+    made = parse(asked, "x.txt", folder=folder, name="x", changes=["generator=noise"]).project
     assert (made.interpolate.factor, made.interpolate.slow) == (factor, slowness)
     pace = Pace.of(made)
     assert pace.count(10) == 37 and pace.rate == (24 if slow else 48)
+
+
+def test_prompts_as_json_text_are_read_and_a_comma_too_many_is_told_with_its_place(folder):
+    assert loaded(folder, prompts='{"0": "a", "5": "b"}').project.prompts == {"0": "a", "5": "b"}
+    with pytest.raises(ProjectError, match=r"line 2, column \d+: the comma before '}' is one too many"):
+        loaded(folder, prompts='{"0": "a",\n "5": "b",}')
+
+
+def test_depth_is_saved_in_two_dimensions_too(folder):
+    assert loaded(folder, save_depth_maps=True).project.depth.save
