@@ -1,8 +1,9 @@
 """Asked: what somebody asks for in one go, as text; made into a run, with all that is wrong told at once."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from animator.orders.axes import Axis, axis
@@ -21,6 +22,7 @@ from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
 from diffusion.models.files import model_path, vae_path
+from diffusion.models.outline import Outline, outline
 from diffusion.prompt.named import network_file, tags
 from diffusion.prompt.styles import Style, load_styles
 from media.infotext import parsed
@@ -228,7 +230,7 @@ def _style_faults(asked: Asked, plan: Plan) -> Iterator[Fault]:
 
 
 def _model_faults(asked: Asked, plan: Plan) -> Iterator[Fault]:
-    """Models that are not there, each told once."""
+    """Models that are not there, or are none as far as headers tell, each told once."""
     if asked.generator != "stills":
         return
     names: dict[str, str] = {}
@@ -236,17 +238,31 @@ def _model_faults(asked: Asked, plan: Plan) -> Iterator[Fault]:
         names.setdefault(order.model, "--model")
         names.setdefault(order.refiner.model if order.refiner else order.model, "refiner")
         names.setdefault((order.hires.model if order.hires else "") or order.model, "hires_model")
+    wrong: set[str] = set()
     for name, option in names.items():
-        try:
-            model_path(name)
-        except UserError as fault:
-            yield Fault(option, fault.what, fault.way_out)
-    for vae in dict.fromkeys(order.vae for order in plan.orders):
-        try:
-            vae_path(vae, Path(plan.orders[0].model))
-        except UserError as fault:
-            yield Fault("--vae", fault.what, fault.way_out)
+        for fault in _told(option, partial(_outlined, name)):
+            wrong.add(name)
+            yield fault
+    for model, vae in dict.fromkeys((order.model, order.vae) for order in plan.orders):
+        if model not in wrong:
+            yield from _told("--vae", partial(_vae_of, model, vae))
     yield from _network_faults(plan)
+
+
+def _outlined(model: str) -> Outline | None:
+    return outline(model_path(model))
+
+
+def _vae_of(model: str, choice: str) -> Path | None:
+    return vae_path(choice, model_path(model))
+
+
+def _told(option: str, act: Callable[[], object]) -> Iterator[Fault]:
+    """What is wrong if an act fails."""
+    try:
+        act()
+    except UserError as fault:
+        yield Fault(option, f"{fault.where}: {fault.what}" if fault.where else fault.what, fault.way_out)
 
 
 def _network_faults(plan: Plan) -> Iterator[Fault]:

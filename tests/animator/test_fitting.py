@@ -71,6 +71,17 @@ def test_single_pictures_are_checked_too(home, tmp_path):
     assert len(told.value.faults) == 2
 
 
+def test_the_tiny_autoencoder_of_a_single_picture_is_that_of_its_model(home):
+    with pytest.raises(ProjectError, match=r"--vae: .*there is no TAESD for its 16 channels"):
+        prepared(Asked(changes=(("prompt", "a"), ("size", "64x64"), ("vae", "taesd"))), ModelPool())
+
+
+def test_a_damaged_model_of_a_single_picture_is_told_before_it_is_loaded(home):
+    (home / "model.safetensors").write_bytes(b"<html>")
+    with pytest.raises(ProjectError, match=r"--model: .*model\.safetensors: is no \.safetensors file, but a web page"):
+        prepared(Asked(changes=(("prompt", "a"), ("size", "64x64"), ("model", "model"))), ModelPool())
+
+
 def test_an_autoencoder_that_is_cut_off_is_seen_from_its_header(home):
     (home / "VAE").mkdir()
     whole = (home / "Lora" / "wide.safetensors").read_bytes()
