@@ -49,3 +49,18 @@ def test_the_model_is_not_trained_along(tmp_path):
     found = examples(ExamplePlan("canny", tmp_path, 4), training.model)
     training.advance(found, 0.5)
     assert all(torch.equal(*pair) for pair in zip(before, training.model.unet.parameters(), strict=True))
+
+
+def test_the_layers_that_look_at_the_hint_learn_first_and_alone(tmp_path):
+    toy = write_toy_model(tmp_path / "toy")
+    training = controlnet.ControlTraining(
+        controlnet.ControlPlan("canny", toy, tmp_path, tmp_path / "run", 1, pictures=3, batch=2, held_out=1, peak=3e-3)
+    )
+    found = examples(ExamplePlan("canny", tmp_path, 4), training.model)
+    before = controlnet.glance(training.model, training.network, found, 0).item()
+    for _ in range(6):
+        training.advance(found, 0.0)
+    assert controlnet.glance(training.model, training.network, found, 0).item() < before
+    assert not any(torch.any(layer.weight) for layer in training.network.controlnet_down_blocks)
+    training.advance(found, 0.5)
+    assert any(torch.any(layer.weight) for layer in training.network.controlnet_down_blocks)
