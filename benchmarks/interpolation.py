@@ -1,24 +1,31 @@
 """How near made frames come to true ones on painted scenes, where the time goes, and whether memory stays.
 
-python -m benchmarks.interpolation [NAME=WEIGHTS ...]    as in film=film_net_fp32.pt; by default what needs no file
+python -m benchmarks.interpolation [NAME=WEIGHTS ...] [VIDEO ...]
+
+NAME=WEIGHTS, as in film=film_net_fp32.pt, for weights that do not lie in a models folder; of each VIDEO every second
+frame is removed and made anew.
 """
 
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from core.devices import ModelPool
 from core.errors import WeightsError
-from core.image import Image, Size
+from core.image import Image, Size, resized
 from core.seeds import derive
 from interpolation.models import REGISTRY, Interpolator
 from interpolation.retime import retimed
+from media.exporters import mp4
+from media.video import VideoReader
 from training.painter.briefs import SUBJECTS, brief
 from training.painter.compose import scene
 from training.painter.theatre import Shot, view
@@ -27,6 +34,7 @@ HELD_OUT = 2**31  # seeds from here on are trained on by nobody
 SIZE = Size(256, 256)
 FRAMES = 5  # of a clip; the second and fourth are removed and made anew
 WAYS = {"small motion": 0.04, "large motion": 0.2}  # frame heights between two frames that stay, at distance 1
+FILMED, LARGEST_SIDE = 41, 640  # frames taken of a video; pixels
 SIDE, RUN, LONG = 512, 9, 1000  # pixels; frames of the run whose time is shared out; frames of the long run
 
 
@@ -62,18 +70,28 @@ def ssim(one: Image, other: Image) -> float:
     return float((levels * (2 * shared + b) / (spread + b)).mean())
 
 
-def table(makers: dict[str, Interpolator]) -> None:
-    """PSNR and SSIM of all makers, for small and for large motion."""
-    print(f"{2 * len(SUBJECTS)} frames a figure, {SIZE}, every second frame removed")
-    print(f"{'':8}" + "".join(f"{name:>24}" for name in WAYS))
+def filmed(path: Path) -> list[Image]:
+    """The first frames of a video, of even numbers of pixels, at most LARGEST_SIDE of them wide."""
+    with VideoReader(path) as video:
+        images = [image for _, image in islice(video, FILMED)]
+    size = Size.of(images[0])
+    small = Size(*(round(side * min(1, LARGEST_SIDE / max(size)) / 2) * 2 for side in size))
+    return [resized(image, small) for image in images]
+
+
+def table(makers: dict[str, Interpolator], videos: Sequence[Path]) -> None:
+    """PSNR and SSIM of all makers, for small and for large motion, and for videos."""
     clips = {name: [clip(n, way) for n in range(len(SUBJECTS))] for name, way in WAYS.items()}
+    clips |= {path.name[:22]: [filmed(path)] for path in videos}
+    print(f"every second frame removed; {2 * len(SUBJECTS)} frames of {SIZE} a figure, of a video up to {FILMED // 2}")
+    print(f"{'':8}" + "".join(f"{name:>24}" for name in clips))
     for maker, interpolator in makers.items():
         cells = []
         for given in clips.values():
             pairs = [
                 (interpolator.between(images[n], images[n + 2], (0.5,))[0], images[n + 1])
                 for images in given
-                for n in (0, 2)
+                for n in range(0, len(images) - 2, 2)
             ]
             found = [(psnr(*pair), ssim(*pair)) for pair in pairs]
             cells.append("{:.2f} dB  {:.4f}".format(*np.mean(found, axis=0)))
@@ -89,7 +107,7 @@ def moving(count: int, side: int) -> Iterator[tuple[Fraction, Image]]:
 
 
 def share(interpolator: Interpolator) -> float:
-    """Share of a run's time, from pictures in to pictures out, that is spent in making frames: 0..1."""
+    """Share of a run's time, from a video to a checked video, that is spent in making frames: 0..1."""
     spent = 0.0
 
     def between(a: Image, b: Image, times: Sequence[float]) -> list[Image]:
@@ -99,11 +117,18 @@ def share(interpolator: Interpolator) -> float:
         spent += time.perf_counter() - start
         return made
 
-    given = list(moving(RUN, SIDE))
-    start = time.perf_counter()
-    count = sum(1 for _ in retimed(iter(given), Fraction(1, 2), between))
-    assert count == 2 * RUN - 1
-    return spent / (time.perf_counter() - start)
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.mp4", Path(folder) / "out.mp4"
+        writer = mp4.build(mp4.Options(), None)
+        with writer.open(source, Size(SIDE, SIDE), Fraction(12), {}) as write:
+            for _, image in moving(RUN, SIDE):
+                write(image)
+        between(*(image for _, image in moving(2, SIDE)), (0.5,))  # loads the weights
+        spent, start = 0.0, time.perf_counter()
+        with VideoReader(source) as video, writer.open(target, video.info.size, Fraction(24), {}) as write:
+            for image in retimed(video, 1 / Fraction(24), between):
+                write(image)
+        return spent / (time.perf_counter() - start)
 
 
 def growth(interpolator: Interpolator) -> float:
@@ -117,7 +142,7 @@ def growth(interpolator: Interpolator) -> float:
 
 def makers_of(arguments: Sequence[str]) -> dict[str, Interpolator]:
     """All interpolators that can be made: those given weights, and those that find or need none."""
-    given = dict(argument.split("=", 1) for argument in arguments)
+    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
     found: dict[str, Interpolator] = {}
     for name in REGISTRY.names():
         try:
@@ -130,7 +155,7 @@ def makers_of(arguments: Sequence[str]) -> dict[str, Interpolator]:
 def main() -> None:
     """Prints the table, then time shares and memory."""
     makers = makers_of(sys.argv[1:])
-    table(makers)
+    table(makers, [Path(argument) for argument in sys.argv[1:] if "=" not in argument])
     for name, interpolator in makers.items():
         print(f"{name}: {share(interpolator):.1%} of the time at {SIDE}x{SIDE} in making frames (budget 85 %)")
     print(f"flow over {LONG:,} frames: peak memory grows by {growth(makers['flow']):.1f} MB")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.clips import opened
+from commands.clips import Fitted, Sized, fit_named, opened
 from commands.progress import progress
 from commands.terminal import AsJson, option, say, warn
 from core.errors import UserError
@@ -17,7 +17,6 @@ from core.image import Size, resized
 if TYPE_CHECKING:
     from core.image import Image
     from media.formats import Delivery
-    from media.purposes import Fit
     from media.sound import Soundtrack
     from media.video import Reader, VideoInfo
 
@@ -31,8 +30,6 @@ Formats = Annotated[
 ]
 For = Annotated[str, typer.Option("--for", help="resolume, touchdesigner, web, editor or archive: its best format.")]
 Rate = Annotated[str, typer.Option("--fps", help="Frames per second; the clip's own if left out, 24 for pictures.")]
-Sized = Annotated[str, typer.Option("--size", metavar="WxH", help="Scale frames to this size.")]
-Fitted = Annotated[str, typer.Option("--fit", help="Sizes a format cannot hold: refuse, pad or crop.")]
 Audio = Annotated[Path | None, typer.Option(help="Sound to go with it, in place of the clip's own.")]
 Start = Annotated[float, typer.Option("--audio-start", help="Seconds of the sound to leave out; negative: silence.")]
 Volume = Annotated[float, typer.Option(help="Of the sound: 0 silent, 1 as it is.")]
@@ -109,8 +106,7 @@ def _deliveries(
     from media.formats import Delivery, build, format_for
     from media.purposes import for_purpose
 
-    if fit not in ("refuse", "pad", "crop"):
-        raise UserError(f"{fit!r} is no way to fit", where="--fit", way_out="Known: refuse, pad, crop")
+    fits = fit_named(fit)
     if purpose and (formats or len(outs) > 1):
         raise UserError("--for chooses the format of one file", way_out="Leave out --format, or give one OUT")
     if formats and len(formats) not in (1, len(outs)):
@@ -128,11 +124,8 @@ def _deliveries(
         _check_place(out, clip, name, exporter.suffix)
         if any(out.resolve() == other.path.resolve() for other in made):
             raise UserError("is given twice", where=str(out))
-        made.append(Delivery(out, exporter, _FITS[fit]))
+        made.append(Delivery(out, exporter, fits))
     return made
-
-
-_FITS: "dict[str, Fit]" = {"refuse": "refuse", "pad": "pad", "crop": "crop"}
 
 
 def _check_place(out: Path, clip: Path, name: str, suffix: str) -> None:

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from commands.clips import FASTEST, opened
+from commands.clips import FASTEST, Fitted, Sized, fit_named, opened
 from commands.progress import progress
 from commands.terminal import AsJson, ModelsFolders, option, say, warn
 from core.errors import UserError
+from core.image import Size, resized
 
 if TYPE_CHECKING:
     from interpolation.models import Interpolator
     from interpolation.retime import Timed
     from media.formats import Delivery
+    from media.purposes import Fit
     from media.sound import Soundtrack
     from media.video import Reader, VideoInfo
 
@@ -41,7 +43,8 @@ PictureRate = Annotated[str, typer.Option("--in-fps", help="Frames per second of
 def command(
     clip: Clip, out: Out, factor: Factor = "", fps: Rate = "", slow: Slow = "", model: Model = "flow",
     weights: Weights = "", closed: Closed = False, drop_repeats: Unique = False, stretch_sound: Stretch = False,
-    in_fps: PictureRate = "24", options: Given = None, as_json: AsJson = False, models_dir: ModelsFolders = None,
+    in_fps: PictureRate = "24", size: Sized = "", fit: Fitted = "refuse", options: Given = None,
+    as_json: AsJson = False, models_dir: ModelsFolders = None,
 ) -> None:  # fmt: skip
     """Put frames between the frames of a clip: more a second, or the same for longer. Cuts stay cuts."""
     from core.devices import ModelPool
@@ -51,7 +54,7 @@ def command(
 
     given = ({"weights": weights} if weights else {}) | dict(map(option, options or ()))
     maker: Interpolator = REGISTRY.build(model, given, pool=ModelPool())
-    delivery = _delivery(out, clip)
+    delivery = _delivery(out, clip, fit_named(fit))
     with opened(clip, in_fps) as video:
         info = video.info
         rate, step = _pace(info, factor, fps, slow)
@@ -60,11 +63,13 @@ def command(
             ring_count(sum(1 for _ in video), 1 / (info.fps * step))
         if info.has_alpha:
             warn("opacity is left out; transparent parts become black")
-        frames = without_repeats(_moments(video)) if drop_repeats else _moments(video)
+        wanted = Size.parse(size) if size else info.size
+        frames = _moments(video, wanted)
+        frames = without_repeats(frames) if drop_repeats else frames
         expected = round(info.seconds / step) if closed else int((info.seconds - 1 / info.fps) / step) + 1
         made = 0
         with (
-            delivering([delivery], info.size, rate, {"Software": "Driftloop"}, sound) as write,
+            delivering([delivery], wanted, rate, {"Software": "Driftloop"}, sound) as write,
             progress(clip.name, expected, 0) as advance,
         ):
             for image in retimed(frames, step, maker.between, ring=1 / info.fps if closed else None):
@@ -72,16 +77,16 @@ def command(
                 made += 1
                 advance()
     if as_json:
-        size = list(delivery.size(info.size))
+        size = list(delivery.size(wanted))
         say(json.dumps({"file": str(out), "model": model, "size": size, "fps": str(rate), "frames": made}))
         return
     say(f"{out}: {made} frames, {float(rate):g} frames per second, {model}")
 
 
-def _moments(video: "Reader") -> "Iterator[Timed]":
+def _moments(video: "Reader", size: Size) -> "Iterator[Timed]":
     """The frames with their times in seconds: even ones in a clip of one rate, their own where they vary."""
     for n, (seconds, image) in enumerate(video):
-        yield (seconds if video.info.is_variable else n / video.info.fps), image
+        yield (seconds if video.info.is_variable else n / video.info.fps), resized(image, size)
 
 
 def _pace(info: "VideoInfo", factor: str, fps: str, slow: str) -> tuple[Fraction, Fraction]:
@@ -121,7 +126,7 @@ def _number(text: str, where: str) -> Fraction:
     return value
 
 
-def _delivery(out: Path, clip: Path) -> "Delivery":
+def _delivery(out: Path, clip: Path, fit: "Fit") -> "Delivery":
     """What is written where.
 
     Raises:
@@ -133,7 +138,7 @@ def _delivery(out: Path, clip: Path) -> "Delivery":
         raise UserError("would be written over while it is read", where=str(out), way_out="Give another name")
     if not out.parent.is_dir():
         raise UserError("there is no such folder", where=str(out.parent), way_out="Make it first")
-    return Delivery(out, build(format_for(out)))
+    return Delivery(out, build(format_for(out)), fit)
 
 
 def _sound(clip: Path, info: "VideoInfo", tempo: Fraction, *, stretch: bool) -> "Soundtrack | None":

@@ -46,9 +46,6 @@ def _check(size: Size, fps: Fraction) -> None:
         raise MediaError(f"{fps} frames per second are too many for GIF", way_out=f"Up to {FASTEST} will do")
     if max(size) > LARGEST:
         raise MediaError(f"{size} is too large for GIF", way_out=f"Sides may have up to {LARGEST} pixels")
-    if (1 / fps / TICK).denominator > 1:
-        log.warning("GIF counts hundredths of a second: at %s frames per second frames last unevenly; "
-                    "20, 25 and 50 are even", fps)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,9 @@ class _Palettes:
     def encode(self, clip: Clip, images: Iterator[Image | Rgba]) -> None:
         """Writes all images; as the palette must know all of them, they lie in a lossless file between the passes."""
         path, fps = clip.path, clip.fps
+        if (1 / fps / TICK).denominator > 1:
+            log.warning("GIF counts hundredths of a second: at %s frames per second frames last unevenly; "
+                        "20, 25 and 50 are even", fps)  # fmt: skip
         witness = Witness(has_alpha=False)
         first = next(images, None)
         if first is None:

@@ -10,6 +10,7 @@ from commands.interpolate import command
 from core.errors import UserError
 from core.image import Size
 from media.formats import build
+from media.stills import write_png
 from media.video import open_video
 from tests.motion.pictures import clouds
 
@@ -64,3 +65,20 @@ def test_what_makes_no_sense_is_told_before_a_file_is_made(clip, tmp_path, given
 def test_a_clip_is_not_written_over_itself(clip):
     with pytest.raises(UserError, match="written over"):
         command(clip, clip, factor="2")
+
+
+def test_odd_sides_are_refused_or_made_to_fit_and_frames_scaled(tmp_path, capsys):
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    for n in range(3):
+        write_png(folder / f"{n}.png", np.full((31, 33, 3), 60 * n, np.uint8))
+    out, given = tmp_path / "out.mp4", {"factor": "2", "model": "blend"}
+    with pytest.raises(UserError, match="needs even sides"):
+        command(folder, out, **given)
+    assert not out.exists()
+    for options, size in (({"fit": "pad"}, (34, 32)), ({"fit": "crop"}, (32, 30)), ({"size": "64x48"}, (64, 48))):
+        command(folder, out, **given, **options)
+        with open_video(out, FPS) as video:
+            assert (video.info.size, video.info.count) == (size, 5)
+    with pytest.raises(UserError, match="no way to fit"):
+        command(folder, out, **given, fit="squash")
