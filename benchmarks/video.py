@@ -53,7 +53,21 @@ def ours(path: Path, out: Path) -> None:
 def theirs(path: Path, out: Path) -> None:
     """The same command line; its pictures never become RGB."""
     threads = ["-threads", str(THREADS)]
-    coding = ["-c:v", "libx264", "-preset", PRESET, "-crf", str(CRF), "-bf", "0", *threads, "-movflags", "+faststart"]
+    coding = [
+        "-c:v",
+        "libx264",
+        "-preset",
+        PRESET,
+        "-crf",
+        str(CRF),
+        "-bf",
+        "0",
+        "-x264-params",
+        "mbtree=0",
+        *threads,
+        "-movflags",
+        "+faststart",
+    ]
     command = [get_ffmpeg_exe(), "-loglevel", "error", "-y", *threads, "-i", str(path), *coding, str(out)]
     subprocess.run(command, check=True)
 
