@@ -53,7 +53,8 @@ def ours(path: Path, out: Path) -> None:
 def theirs(path: Path, out: Path) -> None:
     """The same command line; its pictures never become RGB."""
     threads = ["-threads", str(THREADS)]
-    coding = [
+    quality = ["-preset", PRESET, "-crf", str(CRF), "-bf", "0", "-x264-params", "mbtree=0"]
+    coding = ["-c:v", "libx264", *quality, *threads, "-movflags", "+faststart"]
         "-c:v",
         "libx264",
         "-preset",

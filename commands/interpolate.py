@@ -77,8 +77,8 @@ def command(
                 made += 1
                 advance()
     if as_json:
-        size = list(delivery.size(wanted))
-        say(json.dumps({"file": str(out), "model": model, "size": size, "fps": str(rate), "frames": made}))
+        shape = list(delivery.size(wanted))
+        say(json.dumps({"file": str(out), "model": model, "size": shape, "fps": str(rate), "frames": made}))
         return
     say(f"{out}: {made} frames, {float(rate):g} frames per second, {model}")
 
