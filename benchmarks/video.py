@@ -55,20 +55,6 @@ def theirs(path: Path, out: Path) -> None:
     threads = ["-threads", str(THREADS)]
     quality = ["-preset", PRESET, "-crf", str(CRF), "-bf", "0", "-x264-params", "mbtree=0"]
     coding = ["-c:v", "libx264", *quality, *threads, "-movflags", "+faststart"]
-        "-c:v",
-        "libx264",
-        "-preset",
-        PRESET,
-        "-crf",
-        str(CRF),
-        "-bf",
-        "0",
-        "-x264-params",
-        "mbtree=0",
-        *threads,
-        "-movflags",
-        "+faststart",
-    ]
     command = [get_ffmpeg_exe(), "-loglevel", "error", "-y", *threads, "-i", str(path), *coding, str(out)]
     subprocess.run(command, check=True)
 
