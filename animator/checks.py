@@ -18,6 +18,7 @@ from animator.moving import schedule_faults
 from animator.pace import pace_faults
 from animator.serialize import named_files
 from animator.source_checks import source_faults
+from animator.wording_checks import wording_faults
 from core.errors import Fault, ScheduleError, UserError, WeightsError, suggestion
 from core.registry import Registry
 from core.weights import CHECKPOINT, is_hub_id, missing, on_this_machine
@@ -76,6 +77,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from control_faults(project, folder, names)
     yield from source_faults(project, folder)
     yield from input_faults(project)
+    yield from wording_faults(project, folder, names)
     yield from _file_faults(project, folder)
     yield from _model_faults(project)
     yield from _tag_faults(project)
@@ -178,6 +180,8 @@ def _model_faults(project: "Project") -> Iterator[Fault]:
             yield Fault("vae", error.what, error.way_out)
     if project.refiner is not None:
         yield from _named_model_faults("refiner.model", project.refiner.model)
+    if project.hires is not None and project.hires.model:
+        yield from _named_model_faults("hires.model", project.hires.model)
     try:
         for name in _checkpoints(project):
             yield from _named_model_faults("checkpoint", name)
@@ -211,6 +215,8 @@ def _tag_faults(project: "Project") -> Iterator[Fault]:
     told: set[tuple[str, str]] = set()
     outlines = _outlines(project)
     texts = {"positive": project.positive, **{f"prompts.{key}": text for key, text in project.prompts.items()}}
+    if project.hires is not None:
+        texts |= {f"hires.prompts.{key}": text for key, text in project.hires.prompts.items()}
     for field, text in texts.items():
         try:
             for tag in tags(text.partition(NEGATIVE)[0]):

@@ -13,7 +13,8 @@ from core.devices import ModelPool
 from core.errors import UserError
 from core.image import LARGEST_SIDE, Image, Rgba, Size, resized, rounded
 from diffusion.canvas import Enlarge, fitted, scaled
-from diffusion.upscalers import TileRules, enlarger, plain_name, shown_name
+from diffusion.upscalers import TileRules, plain_name, shown_name
+from diffusion.upscaling import enlarger
 
 
 @dataclass(frozen=True, slots=True)

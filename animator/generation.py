@@ -69,7 +69,7 @@ class Generation:
         request = params.request(self.size, init if canvas is None else canvas.init, controls)
         if canvas is not None and self.masks is not None:
             request = replace(request, inpaint=self.masks.inpaint(canvas))
-        picture = self._tried(request)
+        picture = self._tried(params.in_passes(request))
         if colors is not None:
             picture = corrected(picture, colors)
         return picture if canvas is None else canvas.pasted(picture)
@@ -88,7 +88,7 @@ class Generation:
                 if time == tries - 1 and self.rules.blank != "ignore":
                     raise
                 log.warning("seed %d gave a blank picture", (request.seed + time) % SEED_RANGE)
-        return np.zeros((request.size.height, request.size.width, 3), np.uint8)
+        return np.zeros((self.size.height, self.size.width, 3), np.uint8)
 
     @staticmethod
     def _reseeded(params: FrameParams, purpose: str, time: int) -> FrameParams:

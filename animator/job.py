@@ -39,6 +39,7 @@ from animator.steps import Frame, Step, step_keys
 from animator.store import LOG, FrameStore, finished_steps
 from animator.timeline import Timeline
 from animator.watching import Clip
+from animator.wording import styles_of
 from core.devices import ModelPool
 from core.errors import ProjectError, UserError
 from core.image import Image, Size
@@ -74,7 +75,7 @@ class RenderJob:
     @cached_property
     def timeline(self) -> Timeline:
         """All numbers and words of all frames."""
-        return Timeline(self.project, series_of(self.project, self.source))
+        return Timeline(self.project, series_of(self.project, self.source), styles_of(self.project, self.source))
 
     @cached_property
     def steps(self) -> list[Step]:
@@ -164,7 +165,7 @@ class RenderJob:
         sound = soundtrack(self.project, self.source, self.span.start if self.span else 0)
         if files:
             yield exported(files, self.project.size, pace, text, sound)
-        page = sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.prompts, self.span)
+        page = sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.words.prompts, self.span)
         yield beside(self._clip(), page) if self.project.source else page
         clip = self._clip() if self.project.source else None
         if self.project.subtitles:

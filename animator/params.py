@@ -1,15 +1,16 @@
 """FrameParams: all numbers and words of one frame, made of parts owned by the packages that use them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from animator.coherence import Coherence
 from animator.controls import UnitNumbers
 from animator.masks import MaskWords
 from animator.mix import Mix
+from animator.second_pass import first_size
 from animator.source import Stylize
 from core.image import Image, Size
-from diffusion.request import ControlImage, DrawingRules, ImageRequest, NoiseMix, PromptMix, Refiner, Sampling
+from diffusion.request import ControlImage, DrawingRules, Hires, ImageRequest, NoiseMix, PromptMix, Refiner, Sampling
 from motion.camera import CameraMove, Lens
 
 
@@ -34,9 +35,16 @@ class FrameParams:
     refiner: Refiner | None = None
     controls: tuple[UnitNumbers, ...] = ()  # of each control unit
     stylize: Stylize = field(default_factory=Stylize)
+    hires: Hires | None = None  # of pictures drawn from text
     moment: int = 0  # the frame of the project all this is of; before and after a loop not the index
     mix: Mix = field(default_factory=Mix)
     masks: MaskWords = field(default_factory=MaskWords)
+
+    def all_words(self) -> Iterator[tuple[PromptMix, str]]:
+        """Prompt and negative prompt of each pass."""
+        yield self.prompt, self.negative
+        if self.hires is not None and self.hires.prompt is not None:
+            yield self.hires.prompt, self.hires.negative or ""
 
     def request(self, size: Size, init: Image | None = None, controls: Sequence[ControlImage] = ()) -> ImageRequest:
         """The picture generated at this frame, from text or from `init`, of this size, steered by `controls`."""
@@ -55,3 +63,13 @@ class FrameParams:
             controls=tuple(controls),
             noise=self.noise,
         )
+
+    def in_passes(self, request: ImageRequest) -> ImageRequest:
+        """The request in two passes, if the frame has a second one and the picture is drawn from text.
+
+        That is so without an init, and with one that a denoise of 1 ignores; what is under a mask is not drawn so.
+        """
+        is_from_text = request.init is None or self.sampling.denoise >= 1
+        if self.hires is None or not is_from_text or request.inpaint is not None:
+            return request
+        return replace(request, init=None, size=first_size(request.size, self.hires.scale), hires=self.hires)

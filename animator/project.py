@@ -27,11 +27,13 @@ from animator.masks import MaskRules
 from animator.mix import FeedbackRules
 from animator.pace import InterpolateRules
 from animator.presets import with_preset
+from animator.second_pass import SecondPass
 from animator.serialize import EMBEDDED_KEY, laid_out, to_json
 from animator.shape import UnknownKey, is_text, is_told, shaped, unknown_keys
 from animator.source import Source, with_coherence
 from animator.source_checks import source_warnings, with_clip
 from animator.subtitles import SubtitleRules
+from animator.wording_checks import wording_warnings
 from core.errors import Fault, ProjectError, UserError
 from core.image import Size
 from core.seeds import SEED_RANGE
@@ -123,6 +125,8 @@ class Project:
     prompts: Mapping[str, str] = field(default_factory=dict)  # "frame": "what to show --neg what not to show"
     positive: str = ""  # put before every prompt
     negative: str = ""  # put after every negative prompt
+    styles: str = ""  # put around all prompts: names with commas, or the text of a schedule: 0:("ink"), 30:("ink, fog")
+    styles_files: tuple[str, ...] = ()  # CSV tables of styles, relative to the project file; a later one counts more
     travel: Travel = "hold"  # between prompt keyframes: keep the last one, or blend into the next
     init: Init | None = None
     camera: Mapping[str, Number] = field(default_factory=dict)  # fields of CameraMove and Lens
@@ -134,6 +138,7 @@ class Project:
     sampling: Mapping[str, Number] = field(default_factory=dict)  # fields of Sampling
     drawing: DrawingRules = field(default_factory=DrawingRules)
     refiner: Refiner | None = None
+    hires: SecondPass | None = None
     cadence: Annotated[int, Field(ge=1, le=1000)] = 1  # frames from one generated picture to the next; others are moved
     color: CoherenceRules = field(default_factory=CoherenceRules)
     coherence: Mapping[str, Number] = field(default_factory=dict)  # fields of Coherence
@@ -215,7 +220,8 @@ def parse(
     faults = [*imported.faults, *map(imported.told, [*mistakes, *misnamed, *misshapen, *further])]
     if faults:
         raise ProjectError(source, faults)
-    return Loaded(project, (*imported.notes, *_ignored(unknown), *control_warnings(project), *source_warnings(project)))
+    idle = (*control_warnings(project), *source_warnings(project), *wording_warnings(project))
+    return Loaded(project, (*imported.notes, *_ignored(unknown), *idle))
 
 
 def _timed(project: Project, given: Set[str]) -> tuple[Project, list[Fault]]:

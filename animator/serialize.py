@@ -95,6 +95,7 @@ def _files(project: "Project") -> Iterator[tuple[tuple[str, ...], str]]:
         is_file = isinstance(text, str) and (text or path[-1] != "picture")
         if is_file and (path not in NO_FILES or text not in NO_FILES[path]):
             yield path, str(text)
+    yield from ((("styles_files", str(place)), text) for place, text in enumerate(project.styles_files))
     for place, unit in enumerate(project.controls):
         yield from ((("controls", str(place), field), text) for field, text in unit.files().items())
     if project.guide:

@@ -29,6 +29,7 @@ from core.hashing import array_fingerprint, file_fingerprint, fingerprint
 from core.image import Image, Mask, Size, resized
 from diffusion.backends import Generator
 from diffusion.models.files import drawing_identity, model_path
+from diffusion.upscalers import identity as upscaler_identity
 from media.footage import Footage
 from media.read import read_image, read_image_and_alpha
 from motion.depth import DepthEstimator
@@ -246,6 +247,8 @@ def _no_video(_frame: int) -> NoReturn:
 
 
 def _models(project: Project) -> dict[str, str]:
-    """The identities of all models that a project names besides its own."""
-    refiner = [project.refiner.model] if project.refiner else []
-    return {name: drawing_identity(model_path(name)) for name in {*checkpoints(project), *refiner} if name}
+    """The identities of all models that a project names besides its own, and of its upscaler."""
+    others = [project.refiner.model] if project.refiner else []
+    others += [project.hires.model] if project.hires else []
+    found = {name: drawing_identity(model_path(name)) for name in {*checkpoints(project), *others} if name}
+    return found | ({"upscaler": upscaler_identity(project.hires.upscaler)} if project.hires else {})

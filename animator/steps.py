@@ -46,7 +46,7 @@ def step_keys(steps: Sequence[Step], identity: str) -> list[str]:
     before = identity
     files = NamedFiles()
     for step in steps:
-        named = {files.identity(params.prompt, params.negative) for params in step.frames}
+        named = {files.identity(*words) for params in step.frames for words in params.all_words()}
         # the params hold plain numbers and words, whose repr is exact and far quicker than the canonical form
         before = fingerprint(before, repr(step.frames), *sorted(named - {""}))
         keys.append(before)

@@ -15,10 +15,11 @@ from animator.mix import Mix
 from animator.params import FrameParams
 from animator.project import Project, SeedRules
 from animator.source import Stylize
+from animator.wording import NO_STYLES, SecondPasses, Wording
 from core.seeds import SEED_RANGE, derive
+from diffusion.prompt.styles import Style
 from diffusion.request import NoiseMix, Sampling
 from motion.camera import CameraMove, Lens
-from schedules.prompts import Prompts, merged
 from schedules.schedule import Schedule, Steps
 from schedules.track import Track
 
@@ -32,8 +33,19 @@ class Timeline(Sequence[FrameParams]):
         ScheduleError: for a schedule that does not parse; `project.load` has found those before.
     """
 
-    def __init__(self, project: Project, names: Mapping[str, NDArray[np.float64]] = NO_NAMES) -> None:
-        """Args: project: with its seed resolved (0 or more); names: further ones for formulas, float64[frames] each."""
+    def __init__(
+        self,
+        project: Project,
+        names: Mapping[str, NDArray[np.float64]] = NO_NAMES,
+        styles: Mapping[str, Style] = NO_STYLES,
+    ) -> None:
+        """All schedules of a project.
+
+        Args:
+            project: with its seed resolved (0 or more).
+            names: further ones for formulas, float64[frames] each.
+            styles: in the files that the project names.
+        """
         self.project = project
         frames, seed = project.frames, project.seed
         camera = dict(project.camera)
@@ -56,8 +68,8 @@ class Timeline(Sequence[FrameParams]):
         self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
         self.checkpoint = checkpoints(project)
         self.noise_schedule = Steps.parse(project.noise_schedule, frames, seed, field="noise_schedule")
-        prompts = merged(project.prompts, project.positive, project.negative)
-        self.prompts = Prompts.parse(prompts, frames, seed, travel=project.travel, names=names, closed=self.is_closed)
+        self.words = Wording.of(project, project.prompts, names, styles, closed=self.is_closed)
+        self._second = SecondPasses(project, names, styles, closed=self.is_closed)
         rules = project.loop or LoopRules()
         self._grain, self._noise = (ring_weights(frames, length) for length in (rules.grain, rules.noise))
         self._seeds = seed_series(project.seeds, seed, frames, project.cadence, names)
@@ -82,7 +94,7 @@ class Timeline(Sequence[FrameParams]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         rendered, index = index, int(self._phases[index])
-        words = self.prompts.at(index)
+        words = self.words.at(index)
         return FrameParams(
             index=rendered,
             camera=self.camera.at(index),
@@ -101,6 +113,7 @@ class Timeline(Sequence[FrameParams]):
             drawing=self.project.drawing,
             refiner=self.project.refiner,
             controls=tuple(track.at(index) for track in self.controls),
+            hires=self._second.at(index),
             moment=index,
             mix=self.mix.at(index),
             masks=self.masks[index],
@@ -114,6 +127,7 @@ class Timeline(Sequence[FrameParams]):
             "coherence": (self.coherence,),
             "stylize": (self.stylize,),
             "mix": (self.mix,),
+            "hires": self._second.tracks,
             **{f"controls.{place}": (track,) for place, track in enumerate(self.controls)},
         }
         return {

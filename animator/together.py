@@ -19,6 +19,7 @@ from animator.showing import Seen
 from animator.sources import Sources
 from animator.steps import Carry, Step
 from animator.timeline import Timeline
+from animator.wording import styles_of
 from core.checksum import checksum
 from core.errors import MediaError
 from core.hashing import array_fingerprint, fingerprint
@@ -60,7 +61,8 @@ class Clip:
     @cached_property
     def timeline(self) -> Timeline:
         """All numbers and words of all frames."""
-        return Timeline(self._project, series_of(self._project, self._sources.folder))
+        project, folder = self._project, self._sources.folder
+        return Timeline(project, series_of(project, folder), styles_of(project, folder))
 
     @cached_property
     def windows(self) -> WindowRules:
@@ -177,7 +179,7 @@ class Clip:
         motion, doses = self._numbers
         seed, other = self._seeds(self, index)
         prompt = held(_with_tail(params.prompt, self._rules.tail), self._rules.hold)
-        negative = held(self.timeline.prompts.avoided(params.moment), self._rules.hold)
+        negative = held(self.timeline.words.avoided(params.moment), self._rules.hold)
         request = replace(params.request(self._project.size), prompt=prompt, negative="", seed=seed)
         own = tuple(float(dose[params.moment]) for dose in doses)
         return ClipFrame(request, negative, float(motion[params.moment]), own, other)

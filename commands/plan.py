@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands.render import Frames, Generator, Model, prepared
-from commands.terminal import AllowDownload, AsJson, ModelsFolders, OutFolder, Settings, say
+from commands.terminal import (
+    AllowDownload,
+    AsJson,
+    ModelsFolders,
+    OutFolder,
+    Settings,
+    StylesFiles,
+    say,
+    styles_change,
+)
 
 if TYPE_CHECKING:
     from animator.job import RenderJob
@@ -37,10 +46,11 @@ def command(
     model: Model = "",
     settings: Settings = None,
     allow_download: AllowDownload = False,
+    styles: StylesFiles = None,
     models_dir: ModelsFolders = None,
 ) -> None:
     """Show every frame's numbers and words, and how many frames a render would make anew."""
-    changes = [*(settings or ())]
+    changes = [*(settings or ()), *styles_change(styles)]
     changes += [f"generator={generator}"] if generator else []
     changes += [f"model={model}"] if model else []
     (job,) = prepared([project], out, changes, frames)

@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from commands.render import Frames, Fresh, Model, Projects, prepared, render_all
-from commands.terminal import AllowDownload, Memory, ModelsFolders, OutFolder, Settings
+from commands.terminal import (
+    AllowDownload,
+    Memory,
+    ModelsFolders,
+    OutFolder,
+    Settings,
+    StylesFiles,
+    styles_change,
+)
 
 Generator = Annotated[
     str,
@@ -26,13 +34,14 @@ def command(
     frames: Frames = "",
     settings: Settings = None,
     allow_download: AllowDownload = False,
+    styles: StylesFiles = None,
     models_dir: ModelsFolders = None,
     memory: Memory = "",
 ) -> int:
     """Render small: camera, timing and prompts' places within seconds, without a model or quickly drawn."""
     from animator.project import as_preview
 
-    changes = [*(settings or ())]
+    changes = [*(settings or ()), *styles_change(styles)]
     changes += [f"generator={generator}"] if generator else []
     changes += [f"model={model}"] if model else []
     jobs = prepared(projects, out, changes, frames, partial(as_preview, generator=generator))

@@ -16,8 +16,10 @@ from commands.terminal import (
     OutFolder,
     Precision,
     Settings,
+    StylesFiles,
     VaePrecision,
     say,
+    styles_change,
     warn,
 )
 from core.errors import DriftloopError, UserError
@@ -45,6 +47,7 @@ def command(
     frames: Frames = "",
     settings: Settings = None,
     allow_download: AllowDownload = False,
+    styles: StylesFiles = None,
     models_dir: ModelsFolders = None,
     memory: Memory = "",
     precision: Precision = "",
@@ -52,7 +55,7 @@ def command(
     compile_: Compile = False,
 ) -> int:
     """Render projects. Finished frames are kept: the same command again goes on where it stopped."""
-    changes = [*(settings or ())]
+    changes = [*(settings or ()), *styles_change(styles)]
     changes += [f"generator={generator}"] if generator else []
     changes += [f"model={model}"] if model else []
     return render_all(prepared(projects, out, changes, frames), fresh=fresh)

@@ -47,6 +47,16 @@ ModelsFolders = Annotated[
     ),
 ]
 
+StylesFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--styles", metavar="CSV", help="Styles in place of the project's; may be given many times."),
+]
+
+
+def styles_change(files: list[Path] | None) -> list[str]:
+    """The change of a project that takes its styles from files."""
+    return [f"styles_files={json.dumps([str(path.resolve()) for path in files])}"] if files else []
+
 
 def _remembered(variable: str) -> Callable[[str], str]:
     """Puts an option into the environment, where everything that runs models finds it."""

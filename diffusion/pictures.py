@@ -40,7 +40,8 @@ from diffusion.sampling.run import SamplerSettings
 from diffusion.sampling.timesteps import GuidedDenoise
 from diffusion.steering import LoadControl, tell_idle, units
 from diffusion.tiling import circular
-from diffusion.upscalers import enlarger, latent_mode
+from diffusion.upscalers import latent_mode
+from diffusion.upscaling import enlarger
 
 SAME_TIME = 0.51  # training steps; timesteps nearer than this are one, rounded or not
 MOST_TOGETHER = 4  # pictures in one batch; more are hardly faster and cost memory. Where that is low: one

@@ -4,24 +4,22 @@ Imports no torch, so that a plan can ask what there is.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from core.checksum import checksum
-from core.devices import ModelPool
-from core.errors import UnknownName, UserError
-from core.image import LARGEST_SIDE, Image, Size, resized
+from core.errors import UnknownName
+from core.image import resized
 from core.weights import UPSCALER, listed, located, on_this_machine
-from diffusion.canvas import Enlarge
+
+if TYPE_CHECKING:
+    from diffusion.canvas import Enlarge
 
 Interpolation = Literal["bilinear", "bicubic", "nearest", "nearest-exact"]
-CELL = 8  # pixels; what networks enlarge to has sides of whole cells, as in the web UI
-MOST_PASSES = 3  # of a network over one picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ LATENT_MODES: Mapping[str, LatentMode] = {
     "Latent (nearest)": LatentMode("nearest"),
     "Latent (nearest-exact)": LatentMode("nearest-exact"),
 }
-PLAIN: Mapping[str, Enlarge] = {
+PLAIN: Mapping[str, "Enlarge"] = {
     "None": lambda image, size: resized(image, size, "lanczos"),
     "Lanczos": lambda image, size: resized(image, size, "lanczos"),
     "Nearest": lambda image, size: resized(image, size, "nearest"),
@@ -136,56 +134,3 @@ def identity(name: str) -> str:
     """
     path = None if latent_mode(name) is not None else network_path(name)
     return "" if path is None else checksum((path,))
-
-
-def enlarger(name: str, pool: ModelPool, tiles: TileRules = TileRules()) -> Enlarge:
-    """The upscaler of pictures of that name; its network is loaded when the first picture comes.
-
-    What it gives has at least the size asked for, less than a cell short on each side; `canvas.scaled` brings it there.
-
-    Raises:
-        UnknownName: if there is none.
-        UserError: for tiles that overlap as far as they reach.
-    """
-    if tiles.side and tiles.overlap >= tiles.side:
-        raise UserError(f"an overlap of {tiles.overlap} in tiles of {tiles.side}", way_out="Choose a smaller overlap")
-    path = network_path(name)
-    if path is None:
-        return PLAIN[plain_name(name) or "None"]
-
-    def enlarge(image: Image, size: Size) -> Image:
-        from diffusion.models.upscaler import upscaling_network
-
-        network = upscaling_network(path, pool)
-        old = Size.of(image)
-        growth = max(Fraction(size.width, old.width), Fraction(size.height, old.height))
-        return in_passes(image, growth, lambda one: network.enlarged(one, tiles), network.times)
-
-    return enlarge
-
-
-def in_passes(image: Image, growth: Fraction, once: Callable[[Image], Image], times: int) -> Image:
-    """The picture through a network as often as it takes, then by Lanczos to `growth` times its sides in whole cells.
-
-    Args:
-        image: uint8, H x W x 3, RGB.
-        growth: 1 or more; 1 runs the network once.
-        once: the network.
-        times: how often as large its pictures are.
-
-    Raises:
-        UserError: if a picture in between would be larger than pictures may be.
-    """
-    wanted = Size(*(max(side, int(side * growth) // CELL * CELL) for side in Size.of(image)))
-    for number in range(MOST_PASSES):
-        size = Size.of(image)
-        if size.width >= wanted.width and size.height >= wanted.height and (number or growth != 1):
-            break
-        if max(size) * times > LARGEST_SIDE:
-            raise UserError(
-                f"{size} times {times} is larger than {LARGEST_SIDE} pixels", way_out="Enlarge by less, or by Lanczos"
-            )
-        image = once(image)
-        if Size.of(image) == size:
-            break
-    return resized(image, wanted, "lanczos")

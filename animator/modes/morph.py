@@ -50,5 +50,5 @@ def seeds_of(clip: Clip) -> dict[int, int]:
     project = clip.timeline.project
     if project.clip.seeds.strip():
         return seed_keys(project.clip.seeds, project.frames)
-    starts = clip.timeline.prompts.starts
+    starts = clip.timeline.words.prompts.starts
     return {start: (project.seed + number) % SEED_RANGE for number, start in enumerate(starts)}

@@ -26,11 +26,12 @@ from diffusion.models.outline import Outline, outline
 from diffusion.prompt.named import network_file, tags
 from diffusion.prompt.styles import Style, load_styles
 from media.infotext import parsed
-from media.inscribed import infotext_in
+from media.inscribed import LONGEST_EXIF, infotext_in
 
 WHERE = "image"  # what the faults of an order are headed with
 MOST_PICTURES = 100_000  # of one run
 LARGEST_PROMPTS = 16 << 20  # bytes
+LONGEST_OUTSIDE_PNG = LONGEST_EXIF // 2  # characters of prompts that EXIF can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +268,9 @@ def _told(option: str, act: Callable[[], object]) -> Iterator[Fault]:
 
 def _network_faults(plan: Plan) -> Iterator[Fault]:
     """Networks named in prompts that are not there, each told once."""
-    for text in dict.fromkeys(order.prompt for order in plan.orders):
+    second = [order.hires.prompt for order in plan.orders if order.hires and order.hires.prompt]
+    texts = [order.prompt for order in plan.orders] + [text for mix in second for text, _ in mix]
+    for text in dict.fromkeys(texts):
         try:
             for kind, name in tags(text):
                 network_file(kind, name)
@@ -292,10 +295,12 @@ def _combination_faults(asked: Asked, plan: Plan) -> Iterator[Fault]:
         yield Fault("--init", f"{asked.init} is a folder, and a grid shows one picture", "Give one picture")
     if (asked.seed_step or asked.information) and not asked.init:
         yield Fault("--init", "settings for pictures that are started from, but none is given")
-    for order in plan.orders[:1]:
-        if order.hires and order.start:
-            yield Fault("--hires", "there is no second pass where a picture is started from", "Leave one of both out")
+    if any(order.hires and order.start for order in plan.orders):
+        yield Fault("--hires", "there is no second pass where a picture is started from", "Leave one of both out")
     yield from _naming_faults(asked.target)
+    longest = max((len(order.prompt) + len(order.negative) for order in plan.orders), default=0)
+    if asked.target.suffix_written != ".png" and longest > LONGEST_OUTSIDE_PNG:
+        yield Fault("prompt", f"{longest} characters do not fit into {asked.target.suffix_written[1:]}", "Write a PNG")
     if asked.target.suffix not in (".png", ".jpg", ".jpeg", ".webp"):
         yield Fault("--format", f"{asked.target.suffix} is no format of pictures", "Use png, jpg or webp")
 

@@ -134,6 +134,11 @@ class Target:
         return self.path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp") or self.path.is_dir()
 
     @property
+    def suffix_written(self) -> str:
+        """The ending of its pictures, in small letters."""
+        return self.suffix if self.is_folder else self.path.suffix.lower()
+
+    @property
     def folder(self) -> Path:
         """Where the files lie."""
         return self.path if self.is_folder else self.path.parent

@@ -19,7 +19,7 @@ from core.errors import ProjectError, UserError
 from core.image import Image, Size
 from core.seeds import SEED_RANGE
 from diffusion.backends import Generator
-from diffusion.upscalers import enlarger
+from diffusion.upscaling import enlarger
 from media.grid import check_size, layout
 from media.inscribed import write_picture
 
@@ -91,9 +91,13 @@ class Run:
         self.target.check([*self.paths, *filter(None, [self.grid_path])], may_replace=may_replace)
 
     def pictures(self) -> Iterator[tuple[Made, Path | None]]:
-        """Draws and writes everything; yields each picture with its file. The grid is written last."""
+        """Draws and writes everything; yields each picture with its file. The grid is written last.
+
+        It says how its first picture was made, and on which axes the others differ.
+        """
         starts = _starts([order.pictures for order, _ in self.tasks])
         kept: dict[int, Image] = {}
+        said: dict[int, str] = {}  # how the pictures of the grid were made
         upscalers = partial(enlarger, pool=self.pool)
         hands = Hands(self._generator, facts, Steering(self.pool, self.generator).of, upscalers)
         for n in self._sequence():
@@ -104,11 +108,11 @@ class Run:
                 if path is not None:
                     write_picture(path, made.image, str(made.infotext))
                 if self.is_grid and (k == 0 or self.plan.layout is None):
-                    kept[starts[n] + k] = made.image
+                    kept[starts[n] + k], said[starts[n] + k] = made.image, str(made.infotext)
                 yield made, path
         if self.grid_path is not None:
             images = [kept[place] for place in sorted(kept)]
-            write_picture(self.grid_path, self._grid(images))
+            write_picture(self.grid_path, self._grid(images), said[min(said)])
 
     def _path(self, place: int, subject: Subject) -> Path | None:
         """The file of a picture, None if it is kept in the grid alone."""

@@ -130,7 +130,9 @@ TABLE: tuple[Setting, ...] = (
     ),
     Setting("Seed resize from", "seed_resize", ("sampling.seed_width", "sampling.seed_height"), "size"),
     _number("Denoising strength", "denoise", "sampling.denoise", "float", "denoising", "denoising_strength"),
-    Setting("Conditional mask weight", "mask_weight", ("start.conditioning",), "float", Span(0, 1)),
+    Setting("Conditional mask weight", "mask_weight", ("start.conditioning",), "float", Span(0, 1), (
+        "cond. image mask weight",
+    )),
     _number("Clip skip", "clip_skip", "sampling.clip_skip", "int"),
     _number("ENSD", "ensd", "sampling.seed_delta", "int"),
     Setting("RNG", "rng", ("rules.noise",), words={"CPU": "cpu", "GPU": "gpu", "NV": "nv"}, aliases=("rng source",)),
@@ -194,6 +196,8 @@ TABLE: tuple[Setting, ...] = (
 UNWRITTEN: tuple[Setting, ...] = (
     Setting("Width", "width", ("size",), "int", Span(SMALLEST_SIDE, LARGEST_SIDE)),
     Setting("Height", "height", ("size",), "int", Span(SMALLEST_SIDE, LARGEST_SIDE)),
+    Setting("Seed resize from w", "seed_width", ("sampling.seed_width",), "int", Span(0, LARGEST_SIDE)),
+    Setting("Seed resize from h", "seed_height", ("sampling.seed_height",), "int", Span(0, LARGEST_SIDE)),
     Setting("Prompt", "prompt", ("prompt",), "text"),
     Setting("Negative prompt", "negative", ("negative",), "text", aliases=("negative_prompt",)),
     Setting("Styles", "styles", ("styles",), "list"),

@@ -15,7 +15,7 @@ from core.image import Image, to_image
 from diffusion.canvas import Enlarge
 from diffusion.models.files import drawing_identity, model_path, vae_identity, vae_path
 from diffusion.request import ImageRequest
-from diffusion.upscalers import enlarger
+from diffusion.upscaling import enlarger
 
 if TYPE_CHECKING:
     from diffusion.models.controlnet import Network

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UnknownName, UserError
+from diffusion.prompt.language import without_comments
 
 PLACE = "{prompt}"  # where in a style the user's text goes
 LARGEST_FILE = 16 << 20  # bytes
@@ -55,12 +56,14 @@ def _rows(path: Path) -> list[Style]:
 
 
 def styled(prompt: str, negative: str, names: Sequence[str], styles: dict[str, Style]) -> tuple[str, str]:
-    """Prompt and negative prompt with styles applied in the given order.
+    """Prompt and negative prompt with styles applied in the given order; comments of theirs are left out first.
 
     Raises:
         UnknownName: for a style that is not there.
         UserError: if the text grows beyond all measure.
     """
+    if names:
+        prompt, negative = without_comments(prompt), without_comments(negative)
     for name in names:
         if name not in styles:
             raise UnknownName("style", name, tuple(styles))

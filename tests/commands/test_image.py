@@ -170,6 +170,29 @@ def test_what_does_not_go_is_the_users_mistake(here, options, capsys):
     assert not (here / "out.png").exists()
 
 
+def test_a_grid_says_how_its_first_picture_was_made(here):
+    assert run("a", *SMALL, "--seed", 4, "--x", "steps: 5, 7", "--no-singles", "-o", "grid.png") == 0
+    fields = parsed(infotext_in(here / "grid.png")).fields
+    assert (fields["Steps"], fields["Seed"], fields["X Type"], fields["X Values"]) == ("5", "4", "Steps", "5, 7")
+
+
+def test_a_prompt_that_no_jpeg_can_hold_is_told_before_anything_is_drawn(here, capsys):
+    assert run("a" * 40_000, *SMALL, "-o", "a.jpg") == 2
+    assert "Write a PNG" in capsys.readouterr().err
+    assert run("a" * 40_000, *SMALL, "-o", "a.png") == 0
+
+
+def test_names_follow_a_pattern(here):
+    assert (
+        run("a fox", *SMALL, "--seed", 4, "--count", 2, "--no-grid", "-o", "out", "--names", "[steps]/[seed]-[prompt]")
+        == 0
+    )
+    found = sorted(path.relative_to(here).as_posix() for path in (here / "out").rglob("*.png"))
+    assert found == ["out/20/00000-4-a_fox.png", "out/20/00001-5-a_fox.png"]
+    assert run("a", *SMALL, "-o", "a.png", "--names", "[seed]") == 2
+    assert run("a", *SMALL, "-o", "out", "--names", "../[sed]") == 2
+
+
 def test_a_grid_that_would_be_too_large_is_told_before_anything_is_drawn(here, capsys):
     assert run("a", "--generator", "noise", "--size", "4096x4096", "--count", 100, "-o", "a.png") == 2
     assert "--no-grid" in capsys.readouterr().err and [*here.iterdir()] == []

@@ -6,18 +6,8 @@ import pytest
 from core.devices import ModelPool
 from core.errors import UnknownName, UserError
 from core.image import Size
-from diffusion.upscalers import (
-    LATENT_MODES,
-    PLAIN,
-    TileRules,
-    check_name,
-    enlarger,
-    identity,
-    in_passes,
-    names,
-    network_path,
-    shown_name,
-)
+from diffusion.upscalers import LATENT_MODES, PLAIN, TileRules, check_name, identity, names, network_path, shown_name
+from diffusion.upscaling import enlarger, in_passes
 from tests.diffusion.upscaler_toys import esrgan, write
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
