@@ -11,7 +11,7 @@ from pydantic import Field
 
 from animator.noise import Look, NoiseKind, noised
 from core.errors import UserError
-from core.image import Image, Mask, rounded
+from core.image import Image, Mask, blended
 from diffusion.request import NoiseMix
 
 ColorSpace = Literal["none", "lab", "hsv", "rgb"]
@@ -154,8 +154,7 @@ def within(image: Image, changed: Image, mask: Mask | None) -> Image:
     """The changed picture where the mask is 1, the other where it is 0; None changes all of it."""
     if mask is None or changed is image:
         return changed
-    share = mask[..., None]
-    return rounded(image * (1 - share) + changed * share)
+    return blended(image, changed, mask)
 
 
 def color_matched(image: Image, reference: ColorReference) -> Image:

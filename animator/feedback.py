@@ -27,7 +27,7 @@ from animator.params import FrameParams
 from animator.showing import Seen
 from animator.steps import Carry, Step
 from core.image import FlowField, Image
-from motion.fields import warped
+from motion.fields import carried, warped
 from motion.flow import FlowEstimator
 
 Mover = Callable[[Image, FrameParams], Image]  # a picture moved from the frame before to this frame
@@ -178,7 +178,7 @@ class Feedback:
         """The older picture at weight 0, the newer at 1; in between both are drawn to where they meet."""
         if self.meeting is not None and params.sampling.denoise < 1:
             field = self.meeting.flow(older, newer) * np.float32(params.mix.cadence_flow)
-            back = self.meeting.flow(newer, older) * np.float32(params.mix.cadence_flow)
+            back = -carried(field, -field)  # nearly the way back: what moved to p came from p - field
             older = warped(older, field * np.float32(weight), border="reflection", sampling="bilinear")
             newer = warped(newer, back * np.float32(1 - weight), border="reflection", sampling="bilinear")
         return faded(older, newer, weight)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from animator.mix import FlowName, Mix
 from animator.params import FrameParams
-from core.image import DepthMap, FlowField, Image, Mask, Size, rounded
+from core.image import DepthMap, FlowField, Image, Mask, Size, blended, rounded
 from motion.fields import agreement, warped
 from motion.flow import FlowEstimator
 from motion.homography import Matrix, inverse, mapped
@@ -83,8 +83,7 @@ class Hybrid:
         numbers = params.mix
         mixed = video
         if self.rules.mask != "none":
-            stays = self._shaped(self._mask(image, video, params, before), numbers)[..., None]
-            mixed = rounded(image * stays + video * (1 - stays))
+            mixed = blended(video, image, self._shaped(self._mask(image, video, params, before), numbers))
         return np.asarray(cv2.addWeighted(image, 1 - numbers.video, mixed, numbers.video, 0))
 
     def _flow(self, source: Image, target: Image) -> FlowField:

@@ -10,7 +10,7 @@ from pydantic import Field
 from animator.coherence import Reach
 from animator.inputs import VideoRules
 from animator.mask_words import Atom, parsed
-from core.image import Image, Mask, Size, resized, rounded
+from core.image import Image, Mask, Size, blended, resized
 from diffusion.inpainting import LARGEST_SIGMA, Canvas, Content, InpaintRules, canvas
 from diffusion.request import Inpaint
 
@@ -98,8 +98,7 @@ class Masks:
             return image
         mask = self.drawn(image, words, frame)
         assert mask is not None
-        share = mask[..., None]
-        return rounded(image * share + self.background(frame) * (1 - share))
+        return blended(self.background(frame), image, mask)
 
     def inpaint(self, made: Canvas) -> Inpaint:
         """The mask of a request that draws a canvas."""

@@ -77,6 +77,11 @@ def rounded(levels: NDArray[np.floating]) -> Image:
     return np.ascontiguousarray(np.clip(levels + np.float32(0.5), 0, 255).astype(np.uint8))
 
 
+def blended(under: Image, over: Image, share: Mask) -> Image:
+    """`over` where the share is 1, `under` where it is 0, between them linear in sRGB levels, rounded; one size."""
+    return np.asarray(cv2.blendLinear(over, under, share, 1 - share), np.uint8)
+
+
 def opaque(image: Image | Rgba, background: tuple[int, int, int] = (0, 0, 0)) -> Image:
     """The image over a background; an Image as it is. Levels of the background 0..255."""
     if image.shape[2] == 3:

@@ -1,5 +1,6 @@
 """Every key of Deforum that is accepted changes what is rendered, or says why not; at toy size, by the real modes."""
 
+import json
 import wave
 from dataclasses import replace
 
@@ -101,6 +102,17 @@ def outcome(settings, folder):
     return [*map(repr, made), *frames, *asked, *loaded.warnings]
 
 
+KNOWN = {}
+
+
+def known(base, folder):
+    """The outcome of settings that many keys start from."""
+    name = json.dumps(base, sort_keys=True)
+    if name not in KNOWN:
+        KNOWN[name] = outcome(base, folder)
+    return KNOWN[name]
+
+
 def test_every_key_that_acts_has_a_test_of_its_effect():
     assert set(EFFECTS) == set(ACTING)
 
@@ -108,7 +120,7 @@ def test_every_key_that_acts_has_a_test_of_its_effect():
 @pytest.mark.parametrize("key", EFFECTS)
 def test_a_key_changes_what_is_rendered_or_says_why_not(key, folder):
     base, value = EFFECTS[key]
-    assert outcome(base, folder) != outcome(base | {key: value}, folder)
+    assert known(base, folder) != outcome(base | {key: value}, folder)
 
 
 @pytest.mark.parametrize("key", [key for key, row in KEYS.items() if row.into and key not in ("motion_preview_mode",)])
