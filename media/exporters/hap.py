@@ -131,7 +131,8 @@ def _check_ended(code: int, said: IO[bytes], path: Path) -> None:
     if code:
         said.seek(0)
         lines = said.read().decode(errors="replace").strip().splitlines()
-        raise MediaError(f"cannot be written ({lines[-1] if lines else f'FFmpeg ended with {code}'})", where=str(path))
+        what = f"cannot be written ({lines[-1] if lines else f'FFmpeg ended with {code}'})"
+        raise MediaError(what, where=str(path), way_out="Free some space or give another place")
 
 
 def _rgba(image: Image | Rgba) -> Rgba:
