@@ -13,7 +13,7 @@ from interpolation.stride import look, shrunk, step
 
 Between = Callable[[Image, Image, Sequence[float]], Sequence[Image]]  # frames at ascending times in 0..1
 
-REST = 3  # frames at either end of a clip that a bridge takes up, if there are enough
+REST = 4  # frames at either end of a clip that a bridge takes up, if there are enough
 MARKS = 16  # stretches of the way between both ends that are measured
 SLOWEST = 0.02  # of the usual step: what the way goes on by at least
 

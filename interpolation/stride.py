@@ -17,7 +17,7 @@ KEPT = 240  # frames of either end that are remembered
 LEAST = 8  # frames a fade takes where the clip has room: in fewer, motion changes with a jerk
 TRIED = 48  # lengths of a fade that are compared
 FAINT = 0.05  # levels; steps below this are none
-JOINTS, LENGTH = 2.0, 0.1  # how much a step at the ends of a fade counts, and its length
+JOINTS, LENGTH = 3.0, 0.1  # how much a step at the ends of a fade counts, and its length
 
 Look = NDArray[np.uint8]  # brightness, pixels of a small frame in a row, 0..255
 

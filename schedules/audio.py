@@ -115,7 +115,8 @@ def _onsets(power: NDArray[np.floating]) -> Values:
     Detection Methods, ISMIR 2012.
     """
     loudness = np.log1p(1000 * np.sqrt(power))
-    flux = np.maximum(np.diff(loudness, axis=1, prepend=loudness[:, :1]), 0).sum(0)
+    flux = np.maximum(np.diff(loudness, axis=1, prepend=0), 0).sum(0)
+    flux[0] = min(flux[0], flux[1:].max(initial=0.0))  # a sound may begin on a beat, or in the middle of what goes on
     around = np.convolve(np.pad(flux, 25, "edge"), np.ones(51) / 51, "valid")
     rises = np.maximum(flux - around, 0)
     top = float(rises.max(initial=0.0))

@@ -165,8 +165,8 @@ def test_every_method_delivers_the_length_of_the_loop(method, over, rendered):
 
 def test_the_frames_of_a_gap_begin_with_the_numbers_of_the_loops_first():
     ring = Ring("gap", 48, 8)
-    assert ring.run_in == 3 and ring.phases()[ring.run_in] == 0
-    assert ring.rendered == 40 and ring.phases().tolist()[:3] == [45, 46, 47]
+    assert ring.run_in == 4 and ring.phases()[ring.run_in] == 0
+    assert ring.rendered == 40 and ring.phases().tolist()[:4] == [44, 45, 46, 47]
 
 
 @pytest.mark.parametrize("method", ["fade", "flow-fade", "gap", "pingpong"])

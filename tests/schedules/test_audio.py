@@ -61,6 +61,13 @@ def test_a_tempo_that_is_known_is_kept_and_its_beats_lie_on_the_sounds(bpm):
     assert np.abs(nearest).max() < 0.015 and abs(nearest.mean()) < 0.005
 
 
+@pytest.mark.parametrize("bpm", [100, 120, 128])
+def test_a_sound_that_begins_on_the_beat_has_one_at_its_first_frame(bpm):
+    series = heard(groove(bpm, first=0.0)[0]).over(48, FPS)
+    assert series["beat"][0] > 0.95 and series["onset"][0] > 0.3
+    assert series["beat"][:5].tolist() == sorted(series["beat"][:5], reverse=True)
+
+
 def test_silence_has_no_beats_even_if_a_tempo_is_known():
     assert heard(np.zeros(RATE, np.float32), 120).beats.size == 0
 
