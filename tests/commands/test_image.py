@@ -221,5 +221,6 @@ def test_the_examples_of_the_guide_run(here, line):
 def test_the_guide_names_the_options_people_need(name):
     shown = {"prompt": "image", "origin": "--from", "settings": "--set", "out": "-o", "as_json": "--json"}
     shown |= {"picture_format": "--format", "x": "--x", "grid": "--no-grid", "singles": "--no-singles", "return": "-o"}
+    shown |= {"compile_": "--compile"}
     if name not in ("generator",):
         assert shown.get(name, f"--{name.replace('_', '-')}") in GUIDE
