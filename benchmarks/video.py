@@ -3,6 +3,7 @@
 python -m benchmarks.video [FRAMES]
 """
 
+import resource
 import subprocess
 import sys
 import tempfile
@@ -66,14 +67,22 @@ def main() -> None:
         path = Path(folder) / "in.mp4"
         source(path, frames)
         best: dict[str, float] = {}
+        work: dict[str, float] = {}
         for _ in range(ROUNDS):
             for name, act in {"ours": ours, "ffmpeg": theirs}.items():
-                start = time.perf_counter()
+                start, worked = time.perf_counter(), processor_time()
                 act(path, Path(folder) / f"{name}.mp4")
                 best[name] = max(best.get(name, 0), frames / (time.perf_counter() - start))
+                work[name] = min(work.get(name, float("inf")), (processor_time() - worked) / frames)
     speeds = ", ".join(f"{name} {speed:.1f} frames/s" for name, speed in best.items())
     print(f"{SIZE} {PRESET}, {THREADS} threads, {frames} frames: {speeds}, "
           f"ratio {best['ours'] / best['ffmpeg']:.2f} (budget {BUDGET:g} or more)")  # fmt: skip
+    print(f"processor time of a frame: ours {work['ours']:.2f} s, ffmpeg {work['ffmpeg']:.2f} s")
+
+
+def processor_time() -> float:
+    """Seconds that this process and the programs it has called have computed."""
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 
 
 if __name__ == "__main__":
