@@ -20,6 +20,7 @@ from training.mini.samples import NATIVE, decoded, sheet, write_sheet
 from training.mini.unet import spread_times
 
 SHARED_NOISE = 0.5  # share of the noise's variance that all frames of a clip have in common
+DRAWN_NOISE = 0.85  # the same share when clips are drawn: steadier than in training, as short trainings need it
 CHANGE_WEIGHT = 2.0  # of the error in what changes from frame to frame, which is the module's part of the work
 HELD_OUT = 4  # clips
 SAVE_EVERY = 50  # steps
@@ -99,7 +100,7 @@ class MotionTask:
         self._adapter.load_state_dict(in_half(kept))
         self._adapter.half().save_pretrained(folder)
         self._adapter.float()
-        facts = {"betas": "own", "window": FRAMES, "shared_noise": SHARED_NOISE}
+        facts = {"betas": "own", "window": FRAMES, "shared_noise": DRAWN_NOISE}
         (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

@@ -70,7 +70,7 @@ def test_a_run_goes_on_where_it_stopped_and_leaves_a_module(toy, tmp_path):
     module = MotionAdapter.from_pretrained(folder)
     assert any(torch.any(v != 0) for k, v in module.named_parameters() if "proj_out" in k)
     assert module.config.motion_max_seq_length == clips.FRAMES
-    assert json.loads((folder / motion.FACTS).read_text())["shared_noise"] == motion.SHARED_NOISE
+    assert json.loads((folder / motion.FACTS).read_text())["shared_noise"] == motion.DRAWN_NOISE
     assert torch.equal(motion.MotionTask(toy).moving.conv_in.weight, before)
 
 

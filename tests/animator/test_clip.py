@@ -1,0 +1,169 @@
+"""Modes clip and morph, through projects: plans, loops, faults, and a render that is killed."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from animator.job import RenderJob
+from animator.project import parse
+from commands.clip import keyed
+from core.devices import ModelPool
+from core.errors import ProjectError, UserError
+from diffusion.models.load import load_model
+from media.read import read_image
+from tests.diffusion.clips.toys import write_module
+
+BASE = {
+    "mode": "clip",
+    "size": [32, 32],
+    "frames": 20,
+    "seed": 3,
+    "fps": 8,
+    "prompts": {"0": "sea --neg red", "10": "city --neg blue"},
+    "travel": "blend",
+    "loop": {},
+    "sampler": "Euler",
+    "sampling": {"steps": 2, "cfg": 2},
+    "export": [],
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("clip")
+    unet = load_model("mini", ModelPool()).unet
+    write_module(made / "motion", unet, positions=8)
+    return made
+
+
+def project(folder, **changes):
+    data = json.loads(json.dumps(BASE)) | {"clip": {"module": str(folder / "motion")}}
+    return parse(data | changes, "test", folder=folder).project
+
+
+def job(folder, out, pool=None, **changes):
+    return RenderJob(project(folder, **changes), folder, out, pool or ModelPool())
+
+
+def faults(folder, **changes):
+    with pytest.raises(ProjectError) as caught:
+        project(folder, **changes)
+    return str(caught.value)
+
+
+def test_a_plan_tells_windows_words_and_weights(folder, tmp_path):
+    told = list(job(folder, tmp_path).mode.explained())
+    assert any("windows of 8 frames" in line for line in told) and any(
+        "ring of 20 frames, 4 windows" in line for line in told
+    )
+    assert "frame 5: 0.50 sea + 0.50 city; against 0.50 red + 0.50 blue; seed 8" in told
+    assert "frame 15: 0.50 city + 0.50 sea" in "\n".join(told)
+
+
+def test_a_render_has_all_frames_and_goes_on_after_a_kill(folder, tmp_path):
+    pool = ModelPool()
+    whole = [frame.image for frame in job(folder, tmp_path / "whole", pool).run()]
+    assert len(whole) == 20 and whole[0].shape == (32, 32, 3)
+    frames = job(folder, tmp_path / "killed", pool).run()
+    for _ in range(9):
+        next(frames)
+    frames.close()
+    again = job(folder, tmp_path / "killed", pool)
+    assert again.reusable() >= 8
+    assert all(map(np.array_equal, whole, [frame.image for frame in again.run()]))
+    assert np.array_equal(read_image(tmp_path / "killed" / "frames" / "000019.png"), whole[19])
+
+
+def test_reverse_gives_the_frames_from_behind(folder, tmp_path):
+    pool, module = ModelPool(), {"module": str(folder / "motion")}
+    one = [frame.image for frame in job(folder, tmp_path / "a", pool, frames=8, prompts={"0": "sea"}).run()]
+    other = [
+        frame.image
+        for frame in job(
+            folder, tmp_path / "b", pool, frames=8, prompts={"0": "sea"}, clip=module | {"reverse": True}
+        ).run()
+    ]
+    assert all(map(np.array_equal, one, reversed(other)))
+
+
+def test_a_short_clip_is_drawn_as_long_as_a_window_and_cut(folder, tmp_path):
+    made = job(folder, tmp_path, loop=None, frames=3, prompts={"0": "sea"})
+    assert len(made.mode.frames) == 8 and len(list(made.run())) == 3
+
+
+def test_a_morph_is_closed_and_its_keys_have_their_seeds(folder, tmp_path):
+    made = job(
+        folder, tmp_path, mode="morph", frames=4, prompts={"0": "sea", "2": "city"}, clip={"seeds": "0:(5), 2:(9)"}
+    )
+    seeds = [(frame.request.seed, frame.other_seed) for frame in made.mode.frames]
+    assert seeds == [(5, (9, 0.0)), (5, (9, 0.5)), (9, (5, 0.0)), (9, (5, 0.5))]
+    assert len(list(made.run())) == 4
+
+
+def test_a_generator_without_a_model_shows_the_frames_it_makes(folder, tmp_path):
+    assert len(list(job(folder, tmp_path, generator="noise").run())) == 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"prompts": {"0": "sea", "20": "city"}}, "frame 20 is beyond the clip"),
+        ({"camera": {"z": 1}}, "camera: has no effect"),
+        ({"cadence": 2}, "cadence: has no effect"),
+        ({"sampling": {"steps": "0:(2), 9:(4)"}}, "changes over the clip"),
+        ({"sampling": {"denoise": 0.5}}, "there is no picture to keep"),
+        ({"frames": 0}, "frames"),
+    ],
+)
+def test_what_is_wrong_is_told(folder, changes, told):
+    assert told in faults(folder, **changes)
+
+
+@pytest.mark.parametrize(
+    ("clip", "told"),
+    [
+        ({"windows": {"frames": 9}}, "9 frames are more than the 8"),
+        ({"windows": {"overlap": 8}}, "clip.windows.overlap"),
+        ({"windows": {"stride": 2}}, "has no effect with the scheme even"),
+        ({"windows": {"scheme": "N"}}, "N never wraps round"),
+        ({"motion": 9}, "clip.motion: 9 is out of range"),
+        ({"module": "nowhere"}, "clip.module"),
+        ({"mask": "mask.png"}, "nothing that it keeps"),
+    ],
+)
+def test_what_is_wrong_with_a_clip_is_told(folder, clip, told):
+    assert told in faults(folder, clip={"module": str(folder / "motion")} | clip)
+
+
+def test_a_video_that_ends_too_soon_is_told_unless_it_is_held_or_looped(folder):
+    shots = folder / "shots"
+    shots.mkdir(exist_ok=True)
+    from media.stills import write_png
+
+    for n in range(3):
+        write_png(shots / f"{n}.png", np.full((32, 32, 3), 60 * n, np.uint8))
+    clip = {"module": str(folder / "motion"), "video": "shots"}
+    assert "has 3 frames, the clip 20" in faults(folder, clip=clip, sampling={"steps": 2, "denoise": 0.5})
+    assert project(folder, clip=clip | {"short": "loop"}, sampling={"steps": 2, "denoise": 0.5}).clip.short == "loop"
+
+
+def test_an_edit_makes_all_frames_anew(folder, tmp_path):
+    one = job(folder, tmp_path).mode.identity
+    assert one == job(folder, tmp_path).mode.identity
+    assert one != job(folder, tmp_path, prompts={"0": "sea", "19": "city"}).mode.identity
+    assert one == replace_together(folder, tmp_path)
+
+
+def replace_together(folder, out):
+    made = project(folder)
+    return RenderJob(replace(made, clip=replace(made.clip, together=3)), folder, out, ModelPool()).mode.identity
+
+
+def test_prompts_on_one_line_become_a_table():
+    assert keyed("0: a forest | 24: a city, night") == {"0": "a forest", "24": "a city, night"}
+    assert keyed("a forest") == {"0": "a forest"}
+    for wrong in ("", "0: a | b", "5: a | 3: b"):
+        with pytest.raises(UserError):
+            keyed(wrong)
