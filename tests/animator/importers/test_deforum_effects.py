@@ -24,6 +24,7 @@ SIZE = Size(64, 64)
 SMALL = {"W": 64, "H": 64, "max_frames": 4, "seed": 3, "diffusion_cadence": 1, "legacy_colormatch": False}
 SMALL |= {"prompts": {"0": "a beach"}, "zoom": "0: (1.02)"}
 FILES = (
+    "subtitles",
     "export",
     "interpolate",
     "audio",
