@@ -287,7 +287,10 @@ def as_preview(project: Project, generator: str = "") -> Project:
 def _in_few_steps(project: Project, lora: str) -> Project:
     """The same with a LoRA that was made to draw in few steps without guidance."""
     recipe = PRESETS[FEW_STEPS]
-    prompts = {frame: f"<lora:{lora}:1>{prompt}" for frame, prompt in project.prompts.items()}
+    prompts = {
+        frame: prompt if f"<lora:{lora}:" in prompt else f"<lora:{lora}:1>{prompt}"
+        for frame, prompt in project.prompts.items()
+    }
     sampling = {**project.sampling, "steps": recipe.steps, "cfg": recipe.cfg}
     return replace(
         project, prompts=prompts, preset="", sampler=recipe.sampler, noise_schedule=recipe.schedule, sampling=sampling

@@ -42,7 +42,7 @@ PRESETS = {
         Preset("turbo-1", "SD Turbo and SDXL Turbo in one step", "Euler a", "turbo", 1, 1.0),
         *map(_lightning, (2, 4, 8)),
         *map(_hyper, (2, 4, 8)),
-        Preset(FEW_STEPS, "LoRAs that distil guidance, such as mini-few-steps", "DPM++ 2M", "automatic", 4, 1.0),
+        Preset(FEW_STEPS, "LoRAs that distil guidance, such as mini-few-steps", "DPM++ 2M", "sgm_uniform", 4, 1.0),
         Preset("hyper-cfg", "Hyper-SD that keeps guidance, 8 to 12 steps", "Euler", "sgm_uniform", 8, 5.0),
     )
 }

@@ -175,6 +175,7 @@ def test_a_model_with_a_lora_for_few_steps_draws_its_previews_with_it():
     assert (preview.generator, preview.sampler) == ("stills", "DPM++ 2M")
     assert preview.prompts == {"0": "<lora:mini-few-steps:1>a --neg b"}
     assert preview.sampling == {"steps": 4, "cfg": 1.0}
+    assert as_preview(preview).prompts == preview.prompts, "once is enough"
     assert as_preview(Project(), "passthrough").generator == "passthrough"
 
 
