@@ -134,7 +134,8 @@ def test_what_is_listed_is_what_the_web_ui_shows(home):
 
 def test_links_that_go_in_circles_end(home):
     (home / "models/lora/again").symlink_to(home / "models/lora", target_is_directory=True)
-    assert [file.stem for file in listed(LORA)] == ["loha", "style"]
+    found = [file.stem for file in listed(LORA) if file.path.is_relative_to(home)]
+    assert found == ["loha", "style"]
 
 
 def test_the_embedded_model_is_found_whatever_else_is_given(home):
