@@ -41,8 +41,9 @@ def written(tmp_path, widths=(WIDTH,), name="anime.pt", **content):
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    toy_pipeline("sd1").save_pretrained(tmp_path_factory.mktemp("toy"))
-    return load_model(str(tmp_path_factory.getbasetemp() / "toy0"), ModelPool())
+    folder = tmp_path_factory.mktemp("toy")
+    toy_pipeline("sd1").save_pretrained(folder)
+    return load_model(str(folder), ModelPool())
 
 
 def test_a_network_is_its_layers_with_the_activation_between_them(tmp_path):
