@@ -107,6 +107,22 @@ class ModelFile:
         return checksum((self.path,)).startswith(digits.lower())
 
 
+def weights_checksum(path: Path, files: Sequence[Path]) -> str:
+    """64 hex digits that change when any of the files does that something is loaded from.
+
+    Args:
+        path: what messages call it: a file, or the folder of the files.
+        files: in an order that does not change.
+
+    Raises:
+        WeightsError: if files are missing or cannot be read.
+    """
+    try:
+        return checksum(tuple(files))
+    except OSError as fault:
+        raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+
+
 def model_folders() -> tuple[Path, ...]:
     """Folders that hold models, in the order they are searched. Each may be a web UI's folder, or its `models`."""
     own = os.environ.get(MODELS_VARIABLE, "").split(os.pathsep)

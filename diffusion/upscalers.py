@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from core.checksum import checksum
 from core.errors import UnknownName
 from core.image import resized
-from core.weights import UPSCALER, listed, located, on_this_machine
+from core.weights import UPSCALER, listed, located, on_this_machine, weights_checksum
 
 if TYPE_CHECKING:
     from diffusion.canvas import Enlarge
@@ -133,4 +132,4 @@ def identity(name: str) -> str:
         UnknownName: if there is none.
     """
     path = None if latent_mode(name) is not None else network_path(name)
-    return "" if path is None else checksum((path,))
+    return "" if path is None else weights_checksum(path, (path,))

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from core.checksum import checksum
 from core.errors import WeightsError
-from core.weights import LORA, MOTION_MODULE, located
+from core.weights import LORA, MOTION_MODULE, located, weights_checksum
 from diffusion.clips.families import Traits, facts_beside, family_of
 from diffusion.clips.names import diffusers_name
 from diffusion.models.family import Shapes
@@ -49,8 +48,13 @@ def lora_path(name: str, folder: Path = Path()) -> Path:
 
 
 def motion_identity(path: Path) -> str:
-    """64 hex digits that change when the module does."""
-    return checksum(tuple(sorted(path.glob("*.json"))) + weights_files(path) if path.is_dir() else (path,))
+    """64 hex digits that change when the module does.
+
+    Raises:
+        WeightsError: if files are missing or cannot be read.
+    """
+    files = tuple(sorted(path.glob("*.json"))) + weights_files(path) if path.is_dir() else (path,)
+    return weights_checksum(path, files)
 
 
 def traits_of(path: Path) -> Traits:

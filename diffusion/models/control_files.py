@@ -3,9 +3,8 @@
 import json
 from pathlib import Path
 
-from core.checksum import checksum
 from core.errors import WeightsError
-from core.weights import CHECKPOINT, CONTROLNET, listed, located, on_this_machine
+from core.weights import CHECKPOINT, CONTROLNET, listed, located, on_this_machine, weights_checksum
 from diffusion.models.files import weights_files
 from diffusion.models.header import read_header
 
@@ -35,10 +34,7 @@ def control_identity(path: Path) -> str:
     Raises:
         WeightsError: if files are missing or cannot be read.
     """
-    try:
-        return checksum((path / "config.json", *weights_files(path)) if path.is_dir() else (path,))
-    except OSError as fault:
-        raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+    return weights_checksum(path, (path / "config.json", *weights_files(path)) if path.is_dir() else (path,))
 
 
 def network_for(control: str, model: str) -> str:

@@ -5,7 +5,18 @@ from pathlib import Path
 from core.checksum import checksum
 from core.errors import WeightsError
 from core.hashing import fingerprint
-from core.weights import CHECKPOINT, LORA, TAESD, VAE, VAE_ENDINGS, listed, located, missing, on_this_machine
+from core.weights import (
+    CHECKPOINT,
+    LORA,
+    TAESD,
+    VAE,
+    VAE_ENDINGS,
+    listed,
+    located,
+    missing,
+    on_this_machine,
+    weights_checksum,
+)
 from diffusion.models.outline import outline
 from diffusion.models.settings import yaml_beside
 
@@ -42,10 +53,7 @@ def model_identity(path: Path) -> str:
     Raises:
         WeightsError: if files are missing or cannot be read.
     """
-    try:
-        return checksum(_folder_files(path) if path.is_dir() else (path,))
-    except OSError as fault:
-        raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+    return weights_checksum(path, _folder_files(path) if path.is_dir() else (path,))
 
 
 def drawing_identity(path: Path) -> str:
@@ -140,10 +148,7 @@ def vae_identity(path: Path) -> str:
     Raises:
         WeightsError: if it cannot be read.
     """
-    try:
-        return checksum(vae_files(path))
-    except OSError as fault:
-        raise WeightsError(f"cannot be read ({fault.strerror})", where=str(path)) from fault
+    return weights_checksum(path, vae_files(path))
 
 
 def lora_files(path: Path) -> tuple[Path, ...]:

@@ -17,6 +17,7 @@ from core.weights import (
     listed,
     located,
     on_this_machine,
+    weights_checksum,
 )
 
 TREE = (
@@ -140,3 +141,8 @@ def test_links_that_go_in_circles_end(home):
 
 def test_the_embedded_model_is_found_whatever_else_is_given(home):
     assert located(CHECKPOINT, "mini") == EMBEDDED / "mini"
+
+
+def test_files_that_went_away_are_told_by_the_name_of_what_they_belong_to(home):
+    with pytest.raises(WeightsError, match=r"gone\.safetensors: cannot be read"):
+        weights_checksum(home / "gone.safetensors", (home / "gone.safetensors",))

@@ -1,4 +1,4 @@
-"""Commands: python -m training.mini {data,vae,unet,export,few-steps,export-few-steps,depth,controlnet} --help."""
+"""Commands that train the embedded model and what belongs to it: python -m training.mini --help."""
 
 from pathlib import Path
 from typing import Annotated
