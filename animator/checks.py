@@ -14,6 +14,7 @@ from animator.entries import asks_networks, entry_faults, option_faults
 from animator.hearing import series_of
 from animator.input_checks import input_faults
 from animator.jsontext import shown
+from animator.larger import upscale_faults
 from animator.moving import schedule_faults
 from animator.pace import pace_faults
 from animator.serialize import named_files
@@ -66,6 +67,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
     yield from _export_faults(project)
     yield from pace_faults(project)
+    yield from upscale_faults(project)
     yield from _loop_faults(project)
     try:
         names = series_of(project, folder)
@@ -94,6 +96,9 @@ def _export_faults(project: "Project") -> Iterator[Fault]:
         yield from entry_faults(EXPORTERS, f"export.{n}.format", entry)
         given = {"variant": variant, **export.options} if dash else export.options
         yield from option_faults(EXPORTERS, f"export.{n}.options", entry, given)
+        for section in ("interpolate", "upscale"):
+            if not getattr(export, section) and getattr(project, section) is None:
+                yield Fault(f"export.{n}.{section}", f"there is no section {section} to leave out", "Leave it out")
 
 
 def _mode_faults(project: "Project", folder: Path) -> Iterator[Fault]:

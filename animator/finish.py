@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from animator.hearing import Audio
+from animator.larger import Larger
 from animator.pace import Pace
 from animator.project import Project
 from animator.report import reported
@@ -84,20 +85,32 @@ def _own_sound(project: Project, folder: Path) -> Audio | None:
     return Audio(str(path), float(project.source.start / project.fps))
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Files that are made of the same pictures."""
+
+    files: tuple[Delivery, ...]
+    size: Size  # of the pictures
+    pace: Pace  # which frames they are made of
+    sound: Soundtrack | None = None
+    is_larger: bool = False  # whether frames are made larger for them
+
+    def check(self) -> None:
+        """Raises MediaError before any work if such pictures cannot be written."""
+        for file in self.files:
+            file.check(self.size, self.pace.rate)
+
+
 @contextmanager
-def exported(
-    files: Sequence[Delivery], size: Size, pace: Pace, text: Mapping[str, str], sound: Soundtrack | None
-) -> Iterator[Sink]:
+def exported(batch: Batch, text: Mapping[str, str]) -> Iterator[Sink]:
     """Writes all files in one pass over the frames, with those in between, and the sound where it can be held.
 
     Args:
-        files: what to write; they get their names when the block ends well.
-        size: of the frames.
-        pace: which frames they are made of.
+        batch: what to write; files get their names when the block ends well.
         text: kept in the files that hold texts.
-        sound: as `soundtrack` gives it.
     """
-    with formats.delivering(files, size, pace.rate, text, sound) as write:
+    pace = batch.pace
+    with formats.delivering(batch.files, batch.size, pace.rate, text, batch.sound) as write:
         if pace.between is None:
             yield lambda frame: write(frame.image)
             return
@@ -108,6 +121,20 @@ def exported(
 
         with behind(retime) as hand_over:
             yield lambda frame: hand_over(frame.image)
+
+
+@contextmanager
+def at_large(larger: Larger, sinks: Sequence[AbstractContextManager[Sink]]) -> Iterator[Sink]:
+    """Hands frames on made larger, each once for all."""
+    with ExitStack() as stack:
+        entered = [stack.enter_context(sink) for sink in sinks]
+
+        def show(frame: Frame) -> None:
+            large = Frame(frame.index, larger.at(frame.index, frame.image))
+            for sink in entered:
+                sink(large)
+
+        yield show
 
 
 @contextmanager

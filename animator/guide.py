@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from animator.fields import SECTIONS, Keyframable, keyframable
-from animator.importers.deforum_keys import KEYS, NO_DEFAULT, Key
+from animator.importers.deforum_key import NO_DEFAULT, Key
+from animator.importers.deforum_keys import KEYS
 from animator.jsontext import shown
 from animator.project import Project
 from animator.schema import schema

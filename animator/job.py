@@ -17,8 +17,10 @@ from animator.closing import LoopRules, Ring
 from animator.cues import subtitled
 from animator.entries import asks_networks
 from animator.finish import (
+    Batch,
     Output,
     Sink,
+    at_large,
     beside,
     comparison,
     deliveries,
@@ -30,6 +32,7 @@ from animator.finish import (
 )
 from animator.fitting import Draw, network_faults
 from animator.hearing import series_of
+from animator.larger import Larger, export_size
 from animator.loop import render_frames
 from animator.modes import Mode
 from animator.pace import Pace
@@ -54,7 +57,17 @@ from media.sound import Soundtrack
 
 PROJECT_FILE = "project.json"
 CLIP = "clip"  # folder of a clip in the making
-OURS = ("frames", "between", "carry", "depth", CLIP, LOG, PROJECT_FILE)  # what --fresh removes from an output folder
+LARGE = "upscaled"  # folder of frames made larger
+OURS = (
+    "frames",
+    "between",
+    "carry",
+    "depth",
+    LARGE,
+    CLIP,
+    LOG,
+    PROJECT_FILE,
+)  # what --fresh removes from an output folder
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,8 @@ class RenderJob:
             files.append(Output("subtitles", self.out / f"{name}.srt"))
         if self.project.depth.save:
             files.append(Output("depth", self.out / "depth"))
+        if self.project.upscale and self.project.upscale.save:
+            files.append(Output("upscaled", self.out / LARGE))
         if self.project.source and self.project.source.compare:
             files.append(Output("side by side", comparison(self.project, self.out).path))
         return [Output("frames", self.out / "frames"), *files]
@@ -122,16 +137,16 @@ class RenderJob:
 
         Outputs get their names when the last frame is through; stopping before leaves finished frames only.
         """
-        files, between = deliveries(self.project, self.out), self._between()
-        pace = self.pace(between)
-        for file in files:
-            file.check(self.project.size, pace.rate)
+        between = self._between()
+        batches = list(self.batches(between))
+        for batch in batches:
+            batch.check()
         rules = self.project.loop or LoopRules()
         closer = Closer.named(rules.model, rules.options, self.project.fps, self.pool)
         with ExitStack() as stack:
             frames = stack.enter_context(closing(self.frames()))
             first = next(frames)  # makes the folder, once models and pictures are known to be there
-            sinks = [stack.enter_context(sink) for sink in self._sinks(files, pace)]
+            sinks = [stack.enter_context(sink) for sink in self._sinks(batches)]
             ring = None if self.span else Ring.of(self.project)
             for frame, completed in delivered(chain([first], frames), ring, closer, self._frame):
                 for out in completed:
@@ -145,9 +160,30 @@ class RenderJob:
         """A rendered frame from disk."""
         return read_image(self.out / "frames" / f"{index:06d}.png")
 
-    def pace(self, between: Between | None = None) -> Pace:
+    def batches(self, between: Between | None = None) -> Iterator[Batch]:
+        """The exports, by what is made of the frames for them."""
+        ways: dict[tuple[bool, bool], list[Delivery]] = {}
+        for export, file in zip(self.project.export, deliveries(self.project, self.out), strict=True):
+            ways.setdefault((export.interpolate, export.upscale), []).append(file)
+        first = self.span.start if self.span else 0
+        for (retimed, upscaled), files in ways.items():
+            project = self.project if retimed else replace(self.project, interpolate=None)
+            yield Batch(
+                tuple(files),
+                export_size(project, upscaled=upscaled),
+                self._pace(project, between if retimed else None),
+                soundtrack(project, self.source, first),
+                is_larger=upscaled and project.upscale is not None,
+            )
+
+    @property
+    def pace(self) -> Pace:
+        """How exports play, without who makes frames in between."""
+        return self._pace(self.project, None)
+
+    def _pace(self, project: Project, between: Between | None) -> Pace:
         """How exports play; a part of a loop does not close, and of one frame there is nothing between."""
-        pace = Pace.of(self.project, between)
+        pace = Pace.of(project, between)
         if self.span is None:
             return pace
         return replace(pace, is_ring=False, between=between if len(self.span) > 1 else None)
@@ -160,11 +196,12 @@ class RenderJob:
         maker = INTERPOLATORS.build(rules.model, rules.options, pool=self.pool)
         return KeptBetween(maker, self.out / "between")
 
-    def _sinks(self, files: Sequence[Delivery], pace: Pace) -> Iterator[AbstractContextManager[Sink]]:
+    def _sinks(self, batches: Sequence[Batch]) -> Iterator[AbstractContextManager[Sink]]:
         text = self._text()
-        sound = soundtrack(self.project, self.source, self.span.start if self.span else 0)
-        if files:
-            yield exported(files, self.project.size, pace, text, sound)
+        yield from (exported(batch, text) for batch in batches if not batch.is_larger)
+        if self.project.upscale:
+            larger = Larger(self.project.upscale, self.out / LARGE, self.pool)
+            yield at_large(larger, [exported(batch, text) for batch in batches if batch.is_larger])
         page = sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.words.prompts, self.span)
         yield beside(self._clip(), page) if self.project.source else page
         clip = self._clip() if self.project.source else None
@@ -174,8 +211,8 @@ class RenderJob:
         yield report(self.out / f"{self.project.name}.report.json", self.project, clip)
         if self.project.source and self.project.source.compare:
             size = Size(2 * self.project.size.width, self.project.size.height)
-            both = [comparison(self.project, self.out)]
-            yield beside(self._clip(), exported(both, size, Pace(self.project.fps), text, self._sound()))
+            both = Batch((comparison(self.project, self.out),), size, Pace(self.project.fps), self._sound())
+            yield beside(self._clip(), exported(both, text))
         if self.project.depth.save:
             yield depth_pictures(self.out / "depth", build_depth(self.project, self.source, self.pool))
 

@@ -76,7 +76,7 @@ def pace_faults(project: "Project") -> Iterator[Fault]:
     pace = Pace.of(project)
     if pace.step == 1 and not rules.drop_repeats:
         yield Fault("interpolate", "nothing to do", "Give factor, fps or slow, or leave the section out")
-    if not project.export:
+    if not any(export.interpolate for export in project.export):
         yield Fault("interpolate", "there is no export that would show it", "Give export, or leave the section out")
     if project.frames < 2:
         yield Fault("frames", "fewer than two frames have nothing between them", "Give at least 2")

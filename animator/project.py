@@ -23,6 +23,7 @@ from animator.hybrid import HybridRules
 from animator.importers import Imported, deforum
 from animator.inputs import VideoRules
 from animator.jsontext import LARGEST_FILE, parsed
+from animator.larger import UpscaleRules
 from animator.masks import MaskRules
 from animator.mix import FeedbackRules
 from animator.pace import InterpolateRules
@@ -97,6 +98,8 @@ class Export:
     purpose: Purpose | None = None  # who plays it, in place of format
     options: Mapping[str, Any] = field(default_factory=dict)  # of that kind of file
     fit: Fit = "refuse"  # a size that the format cannot hold: refuse it, pad it with black, crop it
+    interpolate: bool = True  # false: the frames alone, without what section interpolate makes between them
+    upscale: bool = True  # false: as large as frames are rendered, whatever section upscale says
 
     @property
     def named(self) -> str:
@@ -153,6 +156,7 @@ class Project:
     audio: Audio | None = None
     loop: LoopRules | None = None
     interpolate: InterpolateRules | None = None
+    upscale: UpscaleRules | None = None
     subtitles: SubtitleRules | None = None
     source: Source | None = None  # mode stylize: the clip; size, fps and frames that are not given are its own
     stylize: Mapping[str, Number] = field(default_factory=dict)  # fields of Stylize
@@ -274,6 +278,7 @@ def as_preview(project: Project, generator: str = "") -> Project:
         generator: shows camera and timing alone, or draws, with the checkpoint's tiny autoencoder and its LoRA for few
             steps where it has them; "" draws where there is such a LoRA.
     """
+    project = replace(project, upscale=None)
     scale = min(1.0, PREVIEW_SIDE / max(project.size))
     size = Size(*(max(SMALLEST_SIDE, round(side * scale / SIDE_STEP) * SIDE_STEP) for side in project.size))
     lora = quick_lora(project.model)

@@ -128,20 +128,26 @@ def summary(job: "RenderJob") -> dict[str, Any]:
 
 def delivery(job: "RenderJob") -> dict[str, Any]:
     """What exports have: frames, rate, who makes those in between, whether the sound goes along."""
-    pace, rules = job.pace(), job.project.interpolate
+    pace, rules, upscale = job.pace, job.project.interpolate, job.project.upscale
     count = pace.count(len(job.span or range(job.project.frames)))
     facts: dict[str, Any] = {"frames": count, "fps": str(pace.rate), "seconds": round(float(count / pace.rate), 3)}
     if rules is not None:
         facts["between"] = rules.model
         facts["silent"] = bool(job.project.audio) and rules.slow != 1 and not rules.stretch_sound
+    if upscale is not None:
+        facts |= {"size": list(upscale.enlarging.size(job.project.size)), "upscaler": upscale.upscaler}
     return facts
 
 
 def exported_line(facts: dict[str, Any]) -> str:
     """The same for people."""
+    line = f"exported: {facts['frames']} frames at {facts['fps']} fps, {facts['seconds']:g} s"
+    if "between" in facts:
+        line += f", by {facts['between']}"
+    if "size" in facts:
+        line += f", {facts['size'][0]}x{facts['size'][1]} by {facts['upscaler']}"
     silent = "; slow motion leaves the sound out, interpolate.stretch_sound slows it down too"
-    line = f"exported: {facts['frames']} frames at {facts['fps']} fps, {facts['seconds']:g} s, by {facts['between']}"
-    return line + (silent if facts["silent"] else "")
+    return line + (silent if facts.get("silent") else "")
 
 
 def _snap(job: "RenderJob", path: Path) -> None:
@@ -192,7 +198,7 @@ def _print(columns: dict[str, list[Any]], facts: dict[str, Any]) -> None:
     say(f"\n{facts['name']}: {facts['size'][0]}x{facts['size'][1]}, {facts['frames']} frames at {facts['fps']} fps")
     kept, to_make = f"{facts['kept']} frames kept from before", f"{facts['to_make']} to make"
     say(f"{facts['generated']} pictures to generate (*), {kept}, {to_make}")
-    if "between" in facts["exported"]:
+    if {"between", "size"} & facts["exported"].keys():
         say(exported_line(facts["exported"]))
     if "loop_frames" in facts:
         say(

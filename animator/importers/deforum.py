@@ -8,7 +8,8 @@ from typing import Any
 
 from animator.importers import Imported
 from animator.importers.deforum_files import with_files
-from animator.importers.deforum_keys import KEYS, NO_DEFAULT, OFF, UNITS, When
+from animator.importers.deforum_key import NO_DEFAULT, OFF, When
+from animator.importers.deforum_keys import KEYS, UNITS
 from animator.importers.deforum_parseq import applied
 from animator.importers.deforum_parts import PARTS
 from animator.importers.deforum_sources import extracted, takes_hybrid

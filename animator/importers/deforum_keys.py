@@ -1,82 +1,6 @@
 """Every key of Deforum's settings files: its default, and what becomes of it here."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
-
-OFF = (None, False, "None", "none", "", 0, "0")  # how Deforum says that something is not used
-NO_DEFAULT = object()  # of keys whose value never is of any effect, or always worth a word
-
-
-class Condition(Protocol):
-    """What must hold in settings for a key to have an effect."""
-
-    def holds(self, settings: Mapping[str, Any]) -> bool:
-        """Whether it does, in settings that are complete."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """Another key that must have certain values for a key to have an effect."""
-
-    key: str
-    values: tuple[Any, ...] = ()  # any value that is not OFF if there are none
-    off: tuple[Any, ...] = OFF
-    also: Condition | None = None
-
-    def holds(self, settings: Mapping[str, Any]) -> bool:
-        """Whether it has, in settings that are complete."""
-        value = settings[self.key]
-        own = value in self.values if self.values else value not in self.off
-        return own and (self.also is None or self.also.holds(settings))
-
-    def __str__(self) -> str:
-        """As the table in the docs says it."""
-        own = f"`{self.key}` is {' or '.join(map(str, self.values)) or 'on'}"
-        return f"{own} and {self.also}" if self.also else own
-
-
-@dataclass(frozen=True, slots=True)
-class Either:
-    """Several conditions, one of which is enough."""
-
-    conditions: tuple[Condition, ...]
-
-    def holds(self, settings: Mapping[str, Any]) -> bool:
-        """Whether one holds."""
-        return any(condition.holds(settings) for condition in self.conditions)
-
-    def __str__(self) -> str:
-        """As the table in the docs says it."""
-        return " or ".join(map(str, self.conditions))
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key; exactly one of `into`, `unbuilt`, `says` and `inert` tells what becomes of it."""
-
-    default: Any
-    into: str = ""  # the native field its value goes to
-    when: Condition | None = None  # without effect otherwise, in Deforum too
-    refused: tuple[str, ...] = ()  # values of it that are not built yet
-    unbuilt: str = ""  # what it asks for and is not built yet: any value but off is refused
-    says: str = ""  # what is told when it is not at its default
-    inert: str = ""  # why it has no effect on the pictures, in Deforum too
-
-    def acts(self, settings: Mapping[str, Any]) -> bool:
-        """Whether its value has an effect in Deforum, in settings that are complete."""
-        return not self.inert and (self.when is None or self.when.holds(settings))
-
-    def is_default(self, value: Any) -> bool:
-        """Whether a value is the default, however it is spaced, or switches off what is off by default."""
-        if self.default in OFF and value in OFF:
-            return True
-        if isinstance(value, str) and isinstance(self.default, str):
-            return re.sub(r"\s", "", value) == re.sub(r"\s", "", self.default)
-        return bool(value == self.default)
-
+from animator.importers.deforum_key import NO_DEFAULT, Either, Key, When
 
 _MOVING = When("animation_mode", ("2D", "3D"))
 _PICTURED = When("animation_mode", ("2D", "3D", "Interpolation"))
@@ -96,9 +20,11 @@ _LOOPER = When("use_looper", also=_MOVING)
 _SCHEDULED = Either((When("seed_behavior", ("schedule",)), _LOOPER))
 _TAKES_PICTURE = Either((When("use_init", also=_PICTURED), When("hybrid_use_init_image", also=_COMPOSITE)))
 _STILL_MASK = When("use_mask_video", (False,), also=Either((When("use_mask"), _NOISE_MASK)))
-_PARSEQ, _UPSCALE = When("parseq_manifest"), When("r_upscale_video")
-_EXPORTS = Either((When("skip_video_creation", (False,)), When("make_gif")))
-_RETIME = When("frame_interpolation_engine", also=_EXPORTS)
+_PARSEQ = When("parseq_manifest")
+_VIDEOS = When("skip_video_creation", (False,))
+_SHOWS_LARGE = Either((_VIDEOS, When("r_upscale_keep_imgs")))
+_UPSCALE = When("r_upscale_video", also=_SHOWS_LARGE)
+_RETIME = When("frame_interpolation_engine", also=_VIDEOS)
 _WEB_UI = "the web UI's own business"
 _DEAD = "has no effect in Deforum either"
 _NO_EXTRACTS = "frames of videos are read when they are needed, and never lie in a folder"
@@ -325,19 +251,21 @@ _OUTPUT = {
     "image_path": Key(NO_DEFAULT, inert=_WEB_UI),
     "add_soundtrack": Key("None", "audio"),
     "soundtrack_path": Key("https://deforum.github.io/a1/A1.mp3", "audio.file", When("add_soundtrack", ("File",))),
-    "r_upscale_video": Key(False, unbuilt="upscaling"),
-    "r_upscale_factor": Key("x2", when=_UPSCALE, unbuilt="upscaling"),
-    "r_upscale_model": Key("realesr-animevideov3", when=_UPSCALE, unbuilt="upscaling"),
-    "r_upscale_keep_imgs": Key(True, when=_UPSCALE, unbuilt="upscaling"),
+    "r_upscale_video": Key(False, "upscale", _SHOWS_LARGE),
+    "r_upscale_factor": Key("x2", "upscale.by", _UPSCALE),
+    "r_upscale_model": Key("realesr-animevideov3", "upscale.upscaler", _UPSCALE),
+    "r_upscale_keep_imgs": Key(True, "upscale.save", When("r_upscale_video")),
     "store_frames_in_ram": Key(False, says="frames are stored as they are made"),
-    "frame_interpolation_engine": Key("None", "interpolate.model", _EXPORTS),
+    "frame_interpolation_engine": Key("None", "interpolate.model", _VIDEOS),
     "frame_interpolation_x_amount": Key(2, "interpolate.factor", _RETIME),
     "frame_interpolation_slow_mo_enabled": Key(False, "interpolate.slow", _RETIME),
     "frame_interpolation_slow_mo_amount": Key(
         2, "interpolate.slow", When("frame_interpolation_slow_mo_enabled", also=_RETIME)
     ),
     "frame_interpolation_keep_imgs": Key(False, says="frames in between are kept from one render to the next anyway"),
-    "frame_interpolation_use_upscaled": Key(False, inert="frames are made larger after they are made more"),
+    "frame_interpolation_use_upscaled": Key(
+        False, "export", When("frame_interpolation_engine", also=When("r_upscale_video", also=_VIDEOS))
+    ),
     "deforum_save_gen_info_as_srt": Key(False, "subtitles"),
     "deforum_save_gen_info_as_srt_params": Key(
         ["Noise Schedule"], "subtitles.shown", When("deforum_save_gen_info_as_srt")

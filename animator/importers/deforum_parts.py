@@ -12,7 +12,8 @@ import numpy as np
 
 from animator.checks import LONGEST_NAME
 from animator.importers import Imported
-from animator.importers.deforum_keys import OFF
+from animator.importers.deforum_key import OFF
+from animator.importers.deforum_outputs import outputs
 from animator.importers.deforum_sources import (
     SEEING_DISTANCE,
     controls,
@@ -20,7 +21,6 @@ from animator.importers.deforum_sources import (
     guide,
     hybrid,
     masks,
-    outputs,
     takes_hybrid,
     video,
 )

@@ -6,11 +6,11 @@ As in the other sections, what is wrong with a value goes on as it stands, and t
 import json
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
 
 from animator.importers import Imported
-from animator.importers.deforum_keys import KEYS, OFF, UNITS
+from animator.importers.deforum_key import OFF
+from animator.importers.deforum_keys import KEYS, UNITS
 from animator.importers.deforum_units import init_denoise, named, scaled_text
 from core.errors import Fault
 
@@ -272,35 +272,6 @@ def _control_options(control: str, own: Mapping[str, Any]) -> dict[str, Any]:
     if control == "threshold":
         return {"level": own["threshold_a"]}
     return {}
-
-
-def outputs(settings: Settings) -> Imported:
-    """Files to make, and their sound."""
-    data: dict[str, Any] = {"export": [] if settings["skip_video_creation"] else [{"format": "mp4"}]}
-    if settings["make_gif"]:
-        data["export"].append({"format": "gif"})
-    if settings["frame_interpolation_engine"] not in OFF and data["export"]:
-        data["interpolate"] = _interpolation(settings)
-    track = settings["add_soundtrack"]
-    if track == "File":
-        data["audio"] = {"file": settings["soundtrack_path"]}
-    elif track == "Init Video":
-        data["audio"] = {"file": settings["video_init_path"]}
-    elif track not in OFF:
-        fault = Fault("add_soundtrack", f"{track!r} is no choice", "Known: None, File, Init Video")
-        return Imported(data, faults=(fault,))
-    return Imported(data)
-
-
-def _interpolation(settings: Settings) -> dict[str, Any]:
-    """Frames in between: x times as many, played at x times the rate, or at that divided by the slow motion."""
-    factor = settings["frame_interpolation_x_amount"]
-    slow = settings["frame_interpolation_slow_mo_amount"] if settings["frame_interpolation_slow_mo_enabled"] else 1
-    if type(factor) is int and type(slow) is int and slow > 0:
-        ratio = Fraction(factor, slow)
-        factor = ratio.numerator if ratio.denominator == 1 else f"{ratio.numerator}/{ratio.denominator}"
-    model = named(settings["frame_interpolation_engine"], {"RIFE v4.6": "rife", "FILM": "film"})
-    return {"model": model, "factor": factor, "slow": slow}
 
 
 def _content(fill: Any) -> Any:

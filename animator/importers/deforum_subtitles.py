@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from animator.importers import Imported
-from animator.importers.deforum_keys import OFF
+from animator.importers.deforum_key import OFF
 from core.errors import Fault, suggestion
 
 NAMES: Mapping[str, tuple[str, str]] = {

@@ -55,10 +55,10 @@ def test_frames_are_counted_exactly_and_the_source_frames_are_among_them(tmp_pat
     project = parsed(interpolate={"model": "blend", **rules})
     job = rendered(project, tmp_path)
     images, info = shown(tmp_path / "out" / "untitled.mkv")
-    assert (len(images), info.fps) == (count, rate) and job.pace().count(6) == count
+    assert (len(images), info.fps) == (count, rate) and job.pace.count(6) == count
     assert delivery(job)["frames"] == count
     plain, _ = shown(_plain(tmp_path))
-    step = job.pace().step
+    step = job.pace.step
     for n, image in enumerate(plain):
         if (n / step).denominator == 1:
             assert np.array_equal(images[int(n / step)], image)

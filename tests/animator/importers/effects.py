@@ -22,6 +22,7 @@ MANIFEST = (
 )
 PARSEQ = {"parseq_manifest": MANIFEST}
 SMOOTH = {"frame_interpolation_engine": "flow"}
+LARGE = {"r_upscale_video": True, "r_upscale_model": "Lanczos"}
 PERLIN = {"noise_type": "perlin", "noise_schedule": "0: (0.3)"}
 
 EFFECTS = {
@@ -182,12 +183,16 @@ EFFECTS = {
     "add_soundtrack": ({"soundtrack_path": "s.wav"}, "File"),
     "soundtrack_path": ({"add_soundtrack": "File", "soundtrack_path": "s.wav"}, "other.wav"),
     "r_upscale_video": ({}, True),
+    "r_upscale_factor": (LARGE, "x3"),
+    "r_upscale_model": (LARGE, "realesrgan-x4plus"),
+    "r_upscale_keep_imgs": (LARGE, False),
     "store_frames_in_ram": ({}, True),
     "frame_interpolation_engine": ({}, "FILM"),
     "frame_interpolation_x_amount": (SMOOTH, 4),
     "frame_interpolation_slow_mo_enabled": (SMOOTH, True),
     "frame_interpolation_slow_mo_amount": (SMOOTH | {"frame_interpolation_slow_mo_enabled": True}, 3),
     "frame_interpolation_keep_imgs": (SMOOTH, True),
+    "frame_interpolation_use_upscaled": (SMOOTH | LARGE, True),
     "deforum_save_gen_info_as_srt": ({}, True),
     "deforum_save_gen_info_as_srt_params": ({"deforum_save_gen_info_as_srt": True}, ["Zoom"]),
     "deforum_embed_srt": ({"deforum_save_gen_info_as_srt": True}, True),

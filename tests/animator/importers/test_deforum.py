@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from animator.importers.deforum import converted, is_settings
-from animator.importers.deforum_keys import KEYS, NO_DEFAULT, UNIT
+from animator.importers.deforum_key import NO_DEFAULT
+from animator.importers.deforum_keys import KEYS, UNIT
 from animator.project import Project, load, parse, to_text
 from core.errors import ProjectError
 from core.image import Size

@@ -27,6 +27,7 @@ FILES = (
     "subtitles",
     "export",
     "interpolate",
+    "upscale",
     "audio",
     "name",
     "fps",

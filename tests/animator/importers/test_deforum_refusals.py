@@ -12,7 +12,6 @@ from tests.animator.importers.test_deforum import complete, faults, imported, pr
 
 UNBUILT = [
     ("restore_faces", True),
-    ("r_upscale_video", True),
 ]
 
 
@@ -24,8 +23,8 @@ def test_what_is_not_built_yet_is_refused_with_its_key_and_value(key, value):
 
 
 def test_every_refusal_is_told_at_once_and_what_hangs_on_it_is_not():
-    found = faults(restore_faces=True, r_upscale_video=True, r_upscale_factor="x4")
-    assert set(found) == {"restore_faces", "r_upscale_video"}
+    found = faults(restore_faces=True, sampler=3)
+    assert set(found) == {"restore_faces", "sampler"}
 
 
 HANGING = {
@@ -144,6 +143,8 @@ BAD_VALUES = [
     ("diffusion_cadence (cadence)", {"diffusion_cadence": 0}, "greater than or equal to 1"),
     ("noise_type (color.noise_kind)", {"noise_type": "pink"}, "perlin"),
     ("batch_name (name)", {"batch_name": 5}, "text"),
+    ("r_upscale_model (upscale.upscaler)", {"r_upscale_video": True}, "upscale.upscaler=Lanczos"),
+    ("r_upscale_factor (upscale.by)", {"r_upscale_video": True, "r_upscale_factor": "x40"}, "less than or equal to 16"),
 ]
 
 

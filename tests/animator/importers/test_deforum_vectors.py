@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from animator.importers.deforum_keys import KEYS, NO_DEFAULT
+from animator.importers.deforum_key import NO_DEFAULT
+from animator.importers.deforum_keys import KEYS
 from animator.project import parse
 from animator.timeline import Timeline
 from motion.warp2d import warp2d

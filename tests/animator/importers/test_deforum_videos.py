@@ -185,3 +185,28 @@ def test_prompts_as_json_text_are_read_and_a_comma_too_many_is_told_with_its_pla
 
 def test_depth_is_saved_in_two_dimensions_too(folder):
     assert loaded(folder, save_depth_maps=True).project.depth.save
+
+
+@pytest.mark.parametrize(
+    ("settings", "exports"),
+    [
+        ({"r_upscale_model": "Lanczos"}, [("mp4", True, True), ("gif", True, False)]),
+        (
+            {"r_upscale_model": "Lanczos", "frame_interpolation_engine": "flow"},
+            [("mp4", True, False), ("mp4", False, True), ("gif", False, False)],
+        ),
+        (
+            {
+                "r_upscale_model": "Lanczos",
+                "frame_interpolation_engine": "flow",
+                "frame_interpolation_use_upscaled": True,
+            },
+            [("mp4", True, True), ("gif", False, False)],
+        ),
+    ],
+)
+def test_larger_videos_and_those_of_more_frames_are_made_as_deforum_makes_them(folder, settings, exports):
+    asked = complete(r_upscale_video=True, r_upscale_factor="x3", make_gif=True, **settings)
+    made = parse(asked, "x.txt", folder=folder, name="x", changes=["generator=noise"]).project
+    assert [(one.format, one.interpolate, one.upscale) for one in made.export] == exports
+    assert (made.upscale.by, made.upscale.save) == (3, True)
