@@ -1,20 +1,27 @@
-"""Finished pictures made larger: by a factor or to a size, by one upscaler or two blended, and what is said of it."""
+"""Finished pictures made larger: by a factor or to a size, by one upscaler or two blended; frames for exports."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
+from animator.larger import UpscaleRules
 from core.devices import ModelPool
 from core.errors import UserError
+from core.hashing import array_fingerprint, fingerprint
 from core.image import LARGEST_SIDE, Image, Rgba, Size, resized, rounded
 from diffusion.canvas import Enlarge, fitted, scaled
-from diffusion.upscalers import TileRules, plain_name, shown_name
+from diffusion.upscalers import TileRules, identity, plain_name, shown_name
 from diffusion.upscaling import enlarger
+from media.read import read_image
+from media.stills import read_png_text, write_png
+
+MADE_OF = "made of"  # text in a kept picture: what it was made of, and how
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,3 +113,37 @@ class Enlarging:
         if size == old and plain_name(name) is None and name:
             return resized(enlarge(image, size), size, "lanczos")
         return scaled(image, size, enlarge)
+
+
+@dataclass(frozen=True, slots=True)
+class Larger:
+    """Makes the frames of one render larger."""
+
+    rules: UpscaleRules
+    folder: Path  # of pictures that are kept
+    pool: ModelPool
+
+    def at(self, index: int, frame: Image) -> Image:
+        """A frame made larger; taken from the folder if it lies there, made of the same picture in the same way."""
+        if not self.rules.save:
+            return self._made(frame)
+        name, path = self.rules.upscaler.lower(), self.folder / f"{index:06d}.png"
+        key = fingerprint(name, identity(name), self.rules.by, array_fingerprint(frame))
+        kept = _kept(path, key)
+        if kept is not None:
+            return kept
+        made = self._made(frame)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_png(path, made, {MADE_OF: key})
+        return made
+
+    def _made(self, frame: Image) -> Image:
+        return Enlarging(self.rules.upscaler, self.rules.by).enlarged(frame, self.pool)
+
+
+def _kept(path: Path, key: str) -> Image | None:
+    """The picture of a file; None if it is not there, damaged, or made of something else."""
+    try:
+        return read_image(path) if path.is_file() and read_png_text(path).get(MADE_OF) == key else None
+    except UserError:
+        return None

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from animator.enlarging import Larger
 from animator.hearing import Audio
-from animator.larger import Larger
 from animator.pace import Pace
 from animator.project import Project
 from animator.report import reported

@@ -15,6 +15,7 @@ from animator.build import build_depth, build_mode
 from animator.closers import Closer, delivered
 from animator.closing import LoopRules, Ring
 from animator.cues import subtitled
+from animator.enlarging import Larger
 from animator.entries import asks_networks
 from animator.finish import (
     Batch,
@@ -32,7 +33,7 @@ from animator.finish import (
 )
 from animator.fitting import Draw, network_faults
 from animator.hearing import series_of
-from animator.larger import Larger, export_size
+from animator.larger import export_size
 from animator.loop import render_frames
 from animator.modes import Mode
 from animator.pace import Pace

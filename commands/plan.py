@@ -135,7 +135,7 @@ def delivery(job: "RenderJob") -> dict[str, Any]:
         facts["between"] = rules.model
         facts["silent"] = bool(job.project.audio) and rules.slow != 1 and not rules.stretch_sound
     if upscale is not None:
-        facts |= {"size": list(upscale.enlarging.size(job.project.size)), "upscaler": upscale.upscaler}
+        facts |= {"size": list(upscale.size(job.project.size)), "upscaler": upscale.upscaler}
     return facts
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from animator.enlarging import Larger
 from animator.job import RenderJob
-from animator.larger import Larger, UpscaleRules
+from animator.larger import UpscaleRules
 from animator.project import parse
 from commands.plan import delivery, exported_line
 from core.devices import ModelPool
