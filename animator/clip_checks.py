@@ -14,6 +14,18 @@ from schedules.schedule import Schedule, seed_keys
 if TYPE_CHECKING:
     from animator.project import Project
 
+UNUSED = (
+    "camera",
+    "coherence",
+    "color",
+    "warp",
+    "init",
+    "refiner",
+    "checkpoint",
+    "cadence",
+    "hires",
+    "feedback",
+)  # sections of other modes
 CONSTANT = ("cfg", "denoise")  # of `sampling`: all that may change over a clip
 UNUSED_NUMBERS = ("skip_negative_below", "skip_negative_early", "extra_noise")
 SPANS = {"motion": (0.0, 5.0), "lora": (-10.0, 10.0)}
@@ -22,6 +34,7 @@ SPANS = {"motion": (0.0, 5.0), "lora": (-10.0, 10.0)}
 def clip_faults(project: "Project", folder: Path) -> Iterator[Fault]:
     """Faults of both modes."""
     yield from _without_effect(project)
+    yield from _idle(project)
     yield from _beyond(project)
     rules = project.clip
     if rules.video and (rules.first or rules.last):
@@ -81,6 +94,10 @@ def still_faults(project: "Project") -> Iterator[Fault]:
     for field in ("module", "windows", "motion", "loras", "adapter", "free_noise", "free_init"):
         if getattr(rules, field) != getattr(default, field):
             yield Fault(f"clip.{field}", "has no effect in the mode morph", "Leave it out, or choose the mode clip")
+    if project.seeds != type(project.seeds)():
+        yield Fault("seeds", "has no effect in the mode morph", "Give clip.seeds")
+    if project.loop is not None and project.loop.noise:
+        yield Fault("loop.noise", "noise travels between the seeds of a morph", "Give clip.seeds")
     if rules.seeds.strip():
         try:
             seed_keys(rules.seeds, project.frames)
@@ -88,10 +105,23 @@ def still_faults(project: "Project") -> Iterator[Fault]:
             yield Fault("clip.seeds", fault.what, fault.way_out)
 
 
+def clip_warnings(project: "Project") -> Iterator[str]:
+    """The section `clip` of a project whose frames do not belong together."""
+    if project.clip != ClipRules() and project.mode not in ("clip", "morph"):
+        yield f"clip: has no effect in mode {project.mode}"
+
+
 def _without_effect(project: "Project") -> Iterator[Fault]:
     """Settings of other modes that were given."""
     plain = type(project)()
-    for name in ("camera", "coherence", "color", "warp", "depth", "init", "refiner", "checkpoint", "cadence"):
+    if project.depth != plain.depth and not (project.depth.save or project.controls):
+        yield Fault("depth", f"has no effect in the mode {project.mode}", "Leave it out")
+    if project.drawing.img2img_steps != plain.drawing.img2img_steps:
+        yield Fault("drawing.img2img_steps", f"has no effect in the mode {project.mode}", "Leave it out")
+    for name in ("grain", "close_camera"):
+        if project.loop is not None and getattr(project.loop, name):
+            yield Fault(f"loop.{name}", f"has no effect in the mode {project.mode}", "Leave it out")
+    for name in UNUSED:
         if getattr(project, name) != getattr(plain, name) and not (name == "color" and project.color.match == "none"):
             way_out = "Give clip.first" if name == "init" else "Leave it out"
             yield Fault(name, f"has no effect in the mode {project.mode}", way_out)
@@ -102,6 +132,19 @@ def _without_effect(project: "Project") -> Iterator[Fault]:
         yield Fault(
             "controls", "a unit looks at the frame before, but all frames are drawn at once", "Give it a source"
         )
+
+
+def _idle(project: "Project") -> Iterator[Fault]:
+    """Settings of the clip that act on nothing."""
+    rules = project.clip
+    if project.travel == "hold":
+        for name in ("hold", "interpolation"):
+            if getattr(rules, name) != getattr(ClipRules(), name):
+                yield Fault(f"clip.{name}", "has no effect where prompts change at once", 'Set travel to "blend"')
+    if rules.adapter_weight != 1 and not rules.adapter:
+        yield Fault("clip.adapter_weight", "there is no adapter", "Give clip.adapter, or leave it out")
+    if rules.short != "stop" and not (rules.video or rules.mask or any(unit.files() for unit in project.controls)):
+        yield Fault("clip.short", "there is nothing that could end before the clip", "Leave it out")
 
 
 def _beyond(project: "Project") -> Iterator[Fault]:

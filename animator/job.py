@@ -35,11 +35,11 @@ from animator.fitting import Draw, network_faults
 from animator.hearing import series_of
 from animator.larger import export_size
 from animator.loop import render_frames
-from animator.modes import Mode
+from animator.modes import Mode, Watchable
 from animator.pace import Pace
 from animator.project import Project
 from animator.serialize import EMBEDDED_KEY, relocated, to_json
-from animator.steps import Frame, Step, step_keys
+from animator.steps import Frame, Step, Watch, step_keys
 from animator.store import LOG, FrameStore, finished_steps
 from animator.timeline import Timeline
 from animator.watching import Clip
@@ -122,9 +122,15 @@ class RenderJob:
             files.append(Output("side by side", comparison(self.project, self.out).path))
         return [Output("frames", self.out / "frames"), *files]
 
-    def frames(self) -> Generator[Frame, None, None]:
-        """All frames of the span in order, each safe on disk when it is yielded."""
+    def frames(self, watch: Watch | None = None) -> Generator[Frame, None, None]:
+        """All frames of the span in order, each safe on disk when it is yielded.
+
+        Args:
+            watch: told how far the sampling of frames that are drawn together is.
+        """
         mode, steps, text = self.mode, self.steps, self._text()  # whatever is missing is told before a folder is made
+        if watch is not None and isinstance(mode, Watchable):
+            mode = mode.watched(watch)
         self._check_networks()
         with FrameStore(self.out, text) as store:
             with replacing(self.out / PROJECT_FILE) as temporary:
@@ -133,8 +139,8 @@ class RenderJob:
                 if self.span is None or frame.index in self.span:
                     yield frame
 
-    def run(self) -> Generator[Frame, None, None]:
-        """Renders and writes every output; yields each frame on its way, for whoever draws progress.
+    def run(self, watch: Watch | None = None) -> Generator[Frame, None, None]:
+        """Renders and writes every output; yields each frame on its way, for whoever draws progress; see `frames`.
 
         Outputs get their names when the last frame is through; stopping before leaves finished frames only.
         """
@@ -145,7 +151,7 @@ class RenderJob:
         rules = self.project.loop or LoopRules()
         closer = Closer.named(rules.model, rules.options, self.project.fps, self.pool)
         with ExitStack() as stack:
-            frames = stack.enter_context(closing(self.frames()))
+            frames = stack.enter_context(closing(self.frames(watch)))
             first = next(frames)  # makes the folder, once models and pictures are known to be there
             sinks = [stack.enter_context(sink) for sink in self._sinks(batches)]
             ring = None if self.span else Ring.of(self.project)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ from pydantic import Field
 
 from animator.changes import changed
 from animator.checks import FORMAT, default_name, faults_of
+from animator.clip_checks import clip_warnings
 from animator.clip_rules import ClipRules
 from animator.closing import LoopRules, beat_faults, even_rate, frames_of
 from animator.coherence import CoherenceRules
@@ -171,6 +173,7 @@ class Loaded:
     warnings: tuple[str, ...] = ()  # unknown settings; for settings of other tools, everything that differs
 
 
+WARNINGS = (control_warnings, source_warnings, wording_warnings, clip_warnings)  # what does nothing, though not wrong
 PREVIEW_SIDE, PREVIEW_STEPS = 256, 8  # pixels of the longer side; steps of a generator that draws
 MOTION_ALONE = "passthrough"  # the generator of a preview without a model
 MOST_WARNINGS = 20  # unknown keys told one by one
@@ -224,7 +227,7 @@ def parse(
     faults = [*imported.faults, *map(imported.told, [*mistakes, *misnamed, *misshapen, *further])]
     if faults:
         raise ProjectError(source, faults)
-    idle = (*control_warnings(project), *source_warnings(project), *wording_warnings(project))
+    idle = chain.from_iterable(told(project) for told in WARNINGS)
     return Loaded(project, (*imported.notes, *_ignored(unknown), *idle))
 
 

@@ -1,6 +1,6 @@
 """What passes along the frame loop: Step, Carry, Frame."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from animator.params import FrameParams
@@ -34,6 +34,18 @@ class Frame:
 
     index: int  # from 0
     image: Image  # uint8, H x W x 3, RGB
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """How far the sampling of frames that are drawn together is."""
+
+    done: int  # steps of the sampler
+    steps: int  # in all
+    kept: int  # of those done, from a render before
+
+
+Watch = Callable[[Sampled], None]  # told after every step of a sampling
 
 
 def step_keys(steps: Sequence[Step], identity: str) -> list[str]:

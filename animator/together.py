@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from animator.params import FrameParams
 from animator.project import Project
 from animator.showing import Seen
 from animator.sources import Sources
-from animator.steps import Carry, Step
+from animator.steps import Carry, Sampled, Step, Watch
 from animator.timeline import Timeline
 from animator.wording import styles_of
 from core.checksum import checksum
@@ -35,7 +36,9 @@ from schedules.schedule import Schedule
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from diffusion.clips.journal import Journal
     from diffusion.clips.studio import ClipStudio
+    from diffusion.sampling.run import OnStep, StepReport
 
 DECODED = 8  # frames of one step: finished frames are safe on disk so many at a time
 Travel = Callable[["Clip", int], tuple[int, tuple[int, float]]]  # seed of a frame, and a second one with its share
@@ -44,7 +47,9 @@ Travel = Callable[["Clip", int], tuple[int, tuple[int, float]]]  # seed of a fra
 class Clip:
     """A mode whose frames belong together: all are sampled at once, then decoded in steps."""
 
-    def __init__(self, project: Project, sources: Sources, traits: Traits | None, seeds: Travel) -> None:
+    def __init__(
+        self, project: Project, sources: Sources, traits: Traits | None, seeds: Travel, watch: Watch | None = None
+    ) -> None:
         """A clip.
 
         Args:
@@ -52,11 +57,16 @@ class Clip:
             sources: what it is made of.
             traits: of its motion module; None draws stills.
             seeds: how noise goes from frame to frame.
+            watch: told how far its sampling is.
         """
         self._project, self._sources, self._rules = project, sources, project.clip
-        self._traits, self._seeds = traits, seeds
+        self._traits, self._seeds, self._watch = traits, seeds, watch
         ring = Ring.of(project)
         self.closed = ring is not None and ring.method == "closed"
+
+    def watched(self, watch: Watch) -> "Clip":
+        """The same clip, which tells how far its sampling is."""
+        return Clip(self._project, self._sources, self._traits, self._seeds, watch)
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -108,18 +118,18 @@ class Clip:
 
     def explained(self) -> Iterator[str]:
         """What a plan tells besides its table."""
-        count, project = len(self.frames), self._project
+        frames, project = len(self.frames), self._project
         steps = int(self.timeline[0].sampling.steps)
         yield from (f"frame {index}: {_told(frame)}" for index, frame in enumerate(self.frames))
         if self._traits is None:
             yield "every frame is a still of its own"
             return
         yield f"{self._traits.name}: windows of {self.windows.frames} frames, overlap {self.windows.shared}"
-        mean = calls(count, self.windows, steps, closed=self.closed)
+        mean = calls(frames, self.windows, steps, closed=self.closed)
         kind = "ring" if self.closed else "line"
         size = project.size
-        yield f"{kind} of {count} frames, {mean:.4g} windows a step, {steps} steps at {size}; in the first:"
-        yield from (f"  {line}" for line in told(count, self.windows, closed=self.closed))
+        yield f"{kind} of {frames} frames, {mean:.4g} windows a step, {steps} steps at {size}; in the first:"
+        yield from (f"  {line}" for line in told(frames, self.windows, closed=self.closed))
         places = ", ".join(f"{weight:g}" for weight in weights(self.windows))
         yield f"weights in a window: {places}"
         if self._traits.advice:
@@ -158,7 +168,24 @@ class Clip:
         from diffusion.clips.journal import Journal
 
         folder = self._sources.scratch or Path(tempfile.mkdtemp(prefix="driftloop-clip-"))
-        return self._studio.latents(self.order, Journal(folder, self.identity))
+        journal = Journal(folder, self.identity)
+        return self._studio.latents(self.order, journal, self._telling(journal))
+
+    def _telling(self, journal: "Journal") -> "OnStep | None":
+        """Tells the watcher of each step; those that add nothing to the journal were in it."""
+        watch = self._watch
+        if watch is None:
+            return None
+        passes = self.order.free_init.passes if self.order.free_init else 1
+        before, numbers, kept = journal.steps(), count(1), 0
+
+        def tell(report: "StepReport") -> None:
+            nonlocal kept
+            done = next(numbers)
+            kept = done if journal.steps() == before else kept
+            watch(Sampled(done, report.steps * passes, kept))
+
+        return tell
 
     @cached_property
     def _numbers(self) -> tuple[NDArray[np.float64], list[NDArray[np.float64]]]:

@@ -160,9 +160,9 @@ def render_one(job: "RenderJob") -> None:
     start = time.monotonic()
     reused = job.reusable()
     total = len(job.span or job.timeline)
-    with progress(job.project.name, total, reused) as advance:
-        for _ in job.run():
-            advance()
+    with progress(job.project.name, total, reused) as bar:
+        for _ in job.run(bar.sampled):
+            bar()
     seconds = time.monotonic() - start
     kept = f", {reused} of them kept from before" if reused else ""
     say(f"{job.project.name}: {total} frames{kept}, {seconds:.1f} s")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from animator.params import FrameParams
-from animator.steps import Carry, Step
+from animator.steps import Carry, Step, Watch
 from core.image import Image
 from core.registry import Registry
 
@@ -37,4 +37,13 @@ class Explains(Protocol):
 
     def explained(self) -> Iterator[str]:
         """Lines for people."""
+        ...
+
+
+@runtime_checkable
+class Watchable(Protocol):
+    """A mode that works for long before its first frame."""
+
+    def watched(self, watch: Watch) -> Mode:
+        """The same mode, which tells how far it is."""
         ...

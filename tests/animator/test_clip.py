@@ -8,6 +8,7 @@ import pytest
 
 from animator.job import RenderJob
 from animator.project import parse
+from animator.steps import Sampled
 from commands.clip import keyed
 from core.devices import ModelPool
 from core.errors import ProjectError, UserError
@@ -76,6 +77,21 @@ def test_a_render_has_all_frames_and_goes_on_after_a_kill(folder, tmp_path):
     assert np.array_equal(read_image(tmp_path / "killed" / "frames" / "000019.png"), whole[19])
 
 
+def test_a_render_tells_its_sampling_step_by_step_and_what_of_it_is_kept(folder, tmp_path):
+    pool, told = ModelPool(), []
+
+    def stop(now):
+        told.append(now)
+        if now.done == 2:
+            raise KeyboardInterrupt
+
+    steps = {"sampling": {"steps": 4, "cfg": 2}}
+    with pytest.raises(KeyboardInterrupt):
+        list(job(folder, tmp_path, pool, **steps).run(stop))
+    list(job(folder, tmp_path, pool, **steps).run(told.append))
+    assert told == [Sampled(n, 4, 0) for n in (1, 2)] + [Sampled(n, 4, min(n, 2)) for n in (1, 2, 3, 4)]
+
+
 def test_reverse_gives_the_frames_from_behind(folder, tmp_path):
     pool, module = ModelPool(), {"module": str(folder / "motion")}
     one = [frame.image for frame in job(folder, tmp_path / "a", pool, frames=8, prompts={"0": "sea"}).run()]
@@ -115,6 +131,13 @@ def test_a_generator_without_a_model_shows_the_frames_it_makes(folder, tmp_path)
         ({"sampling": {"steps": "0:(2), 9:(4)"}}, "changes over the clip"),
         ({"sampling": {"denoise": 0.5}}, "there is no picture to keep"),
         ({"frames": 0}, "frames"),
+        ({"hires": {}}, "hires: has no effect"),
+        ({"feedback": {"redo": 2}}, "feedback: has no effect"),
+        ({"depth": {"equalize": True}}, "depth: has no effect"),
+        ({"drawing": {"img2img_steps": "exact"}}, "drawing.img2img_steps: has no effect"),
+        ({"loop": {"grain": 4}}, "loop.grain: has no effect"),
+        ({"mode": "morph", "clip": {}, "seeds": {"behavior": "fixed"}}, "seeds: has no effect"),
+        ({"mode": "morph", "clip": {}, "loop": {"noise": 4}}, "loop.noise: noise travels"),
     ],
 )
 def test_what_is_wrong_is_told(folder, changes, told):
@@ -131,10 +154,23 @@ def test_what_is_wrong_is_told(folder, changes, told):
         ({"motion": 9}, "clip.motion: 9 is out of range"),
         ({"module": "nowhere"}, "clip.module"),
         ({"mask": "mask.png"}, "nothing that it keeps"),
+        ({"adapter_weight": 0.5}, "there is no adapter"),
+        ({"short": "hold"}, "nothing that could end"),
     ],
 )
 def test_what_is_wrong_with_a_clip_is_told(folder, clip, told):
     assert told in faults(folder, clip={"module": str(folder / "motion")} | clip)
+
+
+def test_a_way_between_prompts_has_no_effect_where_they_change_at_once(folder):
+    clip = {"module": str(folder / "motion"), "hold": 0.5, "interpolation": "slerp"}
+    told = faults(folder, clip=clip, travel="hold")
+    assert "clip.hold: has no effect" in told and "clip.interpolation: has no effect" in told
+
+
+def test_a_clip_section_in_another_mode_is_told(folder):
+    told = parse({"mode": "flat", "prompts": {"0": "sea"}, "clip": {"tail": "fog"}}, "test", folder=folder).warnings
+    assert told == ("clip: has no effect in mode flat",)
 
 
 def test_a_video_that_ends_too_soon_is_told_unless_it_is_held_or_looped(folder):
