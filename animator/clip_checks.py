@@ -105,12 +105,6 @@ def still_faults(project: "Project") -> Iterator[Fault]:
             yield Fault("clip.seeds", fault.what, fault.way_out)
 
 
-def clip_warnings(project: "Project") -> Iterator[str]:
-    """The section `clip` of a project whose frames do not belong together."""
-    if project.clip != ClipRules() and project.mode not in ("clip", "morph"):
-        yield f"clip: has no effect in mode {project.mode}"
-
-
 def _without_effect(project: "Project") -> Iterator[Fault]:
     """Settings of other modes that were given."""
     plain = type(project)()

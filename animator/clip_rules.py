@@ -1,12 +1,16 @@
 """ClipRules: how frames of a clip belong together; the section `clip` of a project."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from diffusion.clips.order import FreeInit, Interpolation
 from diffusion.clips.windows import WindowRules
+
+if TYPE_CHECKING:
+    from animator.project import Project
 
 Number = float | str  # a keyframable number: a constant, or the text of a schedule
 Short = Literal["stop", "hold", "loop"]
@@ -59,3 +63,9 @@ class ClipRules:
     short: Short = "stop"  # a video, mask or control that ends before the clip: stop tells so, hold, loop
     reverse: bool = False  # delivered from the last frame to the first
     seeds: str = ""  # morph only: seeds over time that the noise travels between, as 0:(1), 24:(7); empty: one a prompt
+
+
+def clip_warnings(project: "Project") -> Iterator[str]:
+    """The section `clip` of a project whose frames do not belong together."""
+    if project.clip != ClipRules() and project.mode not in ("clip", "morph"):
+        yield f"clip: has no effect in mode {project.mode}"

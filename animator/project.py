@@ -12,8 +12,7 @@ from pydantic import Field
 
 from animator.changes import changed
 from animator.checks import FORMAT, default_name, faults_of
-from animator.clip_checks import clip_warnings
-from animator.clip_rules import ClipRules
+from animator.clip_rules import ClipRules, clip_warnings
 from animator.closing import LoopRules, beat_faults, even_rate, frames_of
 from animator.coherence import CoherenceRules
 from animator.control_checks import control_warnings
