@@ -1,6 +1,8 @@
 """Decoding and encoding 1080p H.264: our reader and writer beside the FFmpeg program of imageio-ffmpeg.
 
-python -m benchmarks.video [FRAMES]
+python -m benchmarks.video [FRAMES] [ROUNDS]
+
+Both take turns and the middle of all rounds counts, as other work on the machine comes and goes.
 """
 
 import resource
@@ -8,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,7 +26,7 @@ from media.video import VideoReader
 SIZE, FPS = Size(1920, 1080), Fraction(30)
 PRESET, CRF, THREADS = "medium", 20, 2
 BUDGET = 0.8  # of FFmpeg's speed
-ROUNDS = 2
+DEFAULTS = 90, 5  # frames, rounds
 
 
 def picture(n: int, ground: Image) -> Image:
@@ -62,22 +65,24 @@ def theirs(path: Path, out: Path) -> None:
 
 def main() -> None:
     """Prints frames per second of both, in turns, and how they compare."""
-    frames = int(sys.argv[1]) if len(sys.argv) > 1 else 90
+    given = [int(word) for word in sys.argv[1:]]
+    frames, rounds = [*given, *DEFAULTS[len(given) :]]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "in.mp4"
         source(path, frames)
-        best: dict[str, float] = {}
-        work: dict[str, float] = {}
-        for _ in range(ROUNDS):
-            for name, act in {"ours": ours, "ffmpeg": theirs}.items():
-                start, worked = time.perf_counter(), processor_time()
-                act(path, Path(folder) / f"{name}.mp4")
-                best[name] = max(best.get(name, 0), frames / (time.perf_counter() - start))
-                work[name] = min(work.get(name, float("inf")), (processor_time() - worked) / frames)
-    speeds = ", ".join(f"{name} {speed:.1f} frames/s" for name, speed in best.items())
-    print(f"{SIZE} {PRESET}, {THREADS} threads, {frames} frames: {speeds}, "
-          f"ratio {best['ours'] / best['ffmpeg']:.2f} (budget {BUDGET:g} or more)")  # fmt: skip
-    print(f"processor time of a frame: ours {work['ours']:.2f} s, ffmpeg {work['ffmpeg']:.2f} s")
+        runs = [[timed(act, path, Path(folder) / "out.mp4") for act in (ours, theirs)] for _ in range(rounds)]
+    (own, their), (own_work, their_work) = np.median(runs, axis=0).T
+    ratio = np.median([its[0] / mine[0] for mine, its in runs])
+    print(f"{SIZE} {PRESET}, {THREADS} threads, {frames} frames, middle of {rounds} runs: ours {frames / own:.1f}, "
+          f"ffmpeg {frames / their:.1f} frames/s, ratio {ratio:.2f} (budget {BUDGET:g} or more)")  # fmt: skip
+    print(f"processor time of a frame: ours {own_work / frames:.3f} s, ffmpeg {their_work / frames:.3f} s")
+
+
+def timed(act: Callable[[Path, Path], None], path: Path, out: Path) -> tuple[float, float]:
+    """Seconds that a run takes, and that processors compute for it."""
+    start, worked = time.perf_counter(), processor_time()
+    act(path, out)
+    return time.perf_counter() - start, processor_time() - worked
 
 
 def processor_time() -> float:

@@ -13,6 +13,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 
 from core.errors import MediaError
 from core.image import Image, Rgba, Size, opaque
+from media.ahead import ahead
 from media.atomic import replacing
 from media.sound import RATE, Samples, Soundtrack, portions
 from media.verify import Witness
@@ -44,6 +45,7 @@ class Encoding:
     sound: str = ""  # codec; none if empty
     has_alpha: bool = False
     tick: Fraction | None = None  # seconds; what the format counts time in, if that is coarser than frames
+    is_left_sited: bool = False  # whether chroma stands where the left of two pixels does, not between them
 
 
 def check_rate(fps: Fraction) -> None:
@@ -96,10 +98,8 @@ def _write(path: Path, encoding: Encoding, clip: Clip, images: Iterator[Image | 
         container.metadata.update(clip.text)
         stream = _pictures(container, encoding, clip)
         sounds = _Sound(container, encoding.sound, portions(clip.sound, clip.fps)) if clip.sound else None
-        convert = VideoReformatter()
-        for n, image in enumerate(images):
-            shown = image if encoding.has_alpha else opaque(image)
-            container.mux(stream.encode(_frame(convert, shown, encoding, n, clip.fps)))
+        for frame in ahead(_frames(encoding, clip, images)):
+            container.mux(stream.encode(frame))
             if sounds:
                 sounds.go_on()
         container.mux(stream.encode())
@@ -114,36 +114,53 @@ def _pictures(container: Any, encoding: Encoding, clip: Clip) -> Any:
     codec = stream.codec_context
     codec.time_base = encoding.tick or 1 / clip.fps
     codec.color_primaries, codec.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-    if _is_yuv(encoding):
+    if _is_yuv(encoding.pixels):
         codec.colorspace, codec.color_range = Colorspace.ITU709, ColorRange.MPEG
     return stream
 
 
-def _is_yuv(encoding: Encoding) -> bool:
-    return encoding.pixels.startswith("yuv")
+def _is_yuv(pixels: str) -> bool:
+    return pixels.startswith("yuv")
 
 
-def _frame(convert: VideoReformatter, image: Image | Rgba, encoding: Encoding, index: int, fps: Fraction) -> Any:
-    """An image as a frame of the video; in limited-range BT.709 if it becomes YUV."""
-    source = av.VideoFrame.from_ndarray(image, "rgba" if image.shape[2] == 4 else "rgb24")
-    if _is_yuv(encoding):
-        frame = convert.reformat(
-            source,
-            format=encoding.pixels,
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=SCALING,
-            threads=1,
-        )
-    else:
-        frame = convert.reformat(source, format=encoding.pixels)
-    frame.color_primaries, frame.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-    if encoding.tick:
-        frame.pts, frame.time_base = round(index / fps / encoding.tick), encoding.tick
-    else:
-        frame.pts, frame.time_base = index, 1 / fps
-    return frame
+def _frames(encoding: Encoding, clip: Clip, images: Iterator[Image | Rgba]) -> Iterator[Any]:
+    """Images as frames of the video."""
+    convert = VideoReformatter()
+    sited = _left_sited(clip) if encoding.is_left_sited else None
+    for n, image in enumerate(images):
+        levels = np.ascontiguousarray(image if encoding.has_alpha else opaque(image))  # frames show them as they lie
+        frame = av.VideoFrame.from_numpy_buffer(levels, "rgba" if levels.shape[2] == 4 else "rgb24")
+        if sited:
+            sited.push(frame)
+            frame = sited.pull()
+        frame = _converted(convert, frame, encoding.pixels)
+        frame.color_primaries, frame.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        frame.time_base = encoding.tick or 1 / clip.fps
+        frame.pts = round(n / clip.fps / encoding.tick) if encoding.tick else n
+        yield frame
+
+
+def _converted(convert: VideoReformatter, frame: Any, pixels: str) -> Any:
+    """A frame in another pixel format; in limited-range BT.709 if that is YUV."""
+    if not _is_yuv(pixels):
+        return convert.reformat(frame, format=pixels)
+    return convert.reformat(
+        frame,
+        format=pixels,
+        dst_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=SCALING,
+        threads=1,
+    )
+
+
+def _left_sited(clip: Clip) -> Any:
+    """Marks opaque frames, so that what they are converted to has its chroma at the left; without, it is between."""
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=clip.size.width, height=clip.size.height, format="rgb24", time_base=1 / clip.fps)
+    graph.link_nodes(source, graph.add("setparams", "chroma_location=left"), graph.add("buffersink")).configure()
+    return graph
 
 
 class _Sound:

@@ -6,13 +6,18 @@ from typing import Any
 
 import cv2
 import numpy as np
+from av import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from core.image import Image, Rgba
+from core.image import Image, Rgba, Size
 
 HD_HEIGHT = 720  # pixels; from here on a video that does not say so is taken as BT.709, below as BT.601
-SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+SCALING = (
+    Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+)  # of chroma; exact to half a level
+GLIMPSE = 32  # pixels; sides of a glimpse
+LARGE = 256  # pixels; what is larger is halved
 UNSAID = 2  # of colour spaces
 BT2020 = (9, 10)  # numbers of its colour spaces
 
@@ -62,12 +67,46 @@ def rgba_of(frame: Any, convert: VideoReformatter) -> Rgba:
     return np.concatenate([image_of(frame, convert), _upright(alpha, frame)], axis=2)
 
 
+def glimpse(frame: Any) -> Any:
+    """A frame of the same mean colours, GLIMPSE x GLIMPSE, not turned: its planes are shrunk before any conversion.
+
+    The frame itself where it is small already, or its channels do not lie in planes of their own.
+    """
+    planes = [component.plane for component in frame.format.components]
+    is_packed = len(set(planes)) < len(planes) or frame.format.has_palette or frame.format.is_big_endian
+    if is_packed or min(frame.width, frame.height) < 2 * GLIMPSE:
+        return frame
+    small = VideoFrame(GLIMPSE, GLIMPSE, frame.format.name)
+    kind = np.uint8 if frame.format.components[0].bits <= 8 else np.uint16
+    for plane, shrunk in zip(frame.planes, small.planes, strict=True):
+        _levels(shrunk, kind)[:] = means(_levels(plane, kind), Size(shrunk.width, shrunk.height))
+    small.colorspace, small.color_range, small.color_trc = _space(frame), frame.color_range, frame.color_trc
+    return small
+
+
+def means(levels: NDArray[Any], size: Size) -> NDArray[Any]:
+    """Means over the cells of a coarse grid, of each channel. Large arrays are halved first, which is much faster."""
+    while min(levels.shape[:2]) > LARGE:
+        levels = cv2.resize(levels, (levels.shape[1] // 2, levels.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    shrunk: NDArray[Any] = cv2.resize(levels, size, interpolation=cv2.INTER_AREA)
+    return shrunk
+
+
+def _levels(plane: Any, kind: type[np.uint8] | type[np.uint16]) -> NDArray[Any]:
+    """What a plane holds, H x W, without copying it."""
+    rows = np.frombuffer(plane, kind).reshape(plane.height, -1)
+    return rows[:, : plane.width]
+
+
+def _space(frame: Any) -> int:
+    """What its colours mean, as a number of FFmpeg's."""
+    if frame.colorspace == UNSAID:
+        return Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
+    return int(frame.colorspace)
+
+
 def _converted(frame: Any, convert: VideoReformatter, format_: str) -> NDArray[Any]:
-    space = frame.colorspace
-    if space == UNSAID:
-        space = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
-    if space in BT2020:
-        space = Colorspace.BT2020
+    space = Colorspace.BT2020 if _space(frame) in BT2020 else _space(frame)
     converted = convert.reformat(
         frame, format=format_, src_colorspace=space, dst_color_range=ColorRange.JPEG, interpolation=SCALING
     )

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError
 from core.image import Image, Rgba, Size, opaque
+from media.pixels import means
 from media.video import AnimationReader, VideoReader
 
-GRID = 4  # a frame is remembered as GRID x GRID mean colours
+GRID = Size(4, 4)  # a frame is remembered as so many mean colours
 COLOR_SLACK, ALPHA_SLACK = 40.0, 12.0  # levels by which means may differ; a codec is coarse, a mistake is coarser
 HUNDREDTH = Fraction(1, 100)  # seconds; what the coarsest format counts time in
 
@@ -47,10 +47,12 @@ class Witness:
             self._compare_animation(path, name, size, fps)
             return
         with VideoReader(path) as video:
+            if self._has_alpha and not video.info.has_alpha:
+                raise _differs(name, "no opacity")
             came = 0
-            for came, (_, image) in enumerate(video.rgba() if self._has_alpha else video, start=1):
+            for came, (_, image) in enumerate(video.glimpses(), start=1):
                 if came <= len(self._seen):
-                    self._compare_picture(image, came - 1, name)
+                    self._compare_picture(image if self._has_alpha else opaque(image), came - 1, name)
             info = video.info
         if (came, info.size) != (len(self._seen), size):
             raise _differs(name, f"{came} frames of {info.size} where {len(self._seen)} of {size} were written")
@@ -84,7 +86,7 @@ class Witness:
 
 
 def _means(image: Image | Rgba) -> NDArray[np.uint8]:
-    return np.asarray(cv2.resize(image, (GRID, GRID), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(means(image, GRID), np.uint8)
 
 
 def _differs(name: Path, what: str) -> MediaError:

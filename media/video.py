@@ -2,12 +2,13 @@
 
 import glob
 import logging
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -19,7 +20,7 @@ from av.video.reformatter import VideoReformatter
 
 from core.errors import MediaError
 from core.image import LARGEST_SIDE, Image, Rgba, Size, opaque
-from media.pixels import Range, dynamic_range, image_of, is_transparent, rgba_of
+from media.pixels import Range, dynamic_range, glimpse, image_of, is_transparent, rgba_of
 from media.read import SUFFIXES, UNREADABLE, read_image, read_image_and_alpha
 from media.sound import SoundInfo, info_of
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 UNEVEN = 0.3  # of the usual gap between frames; a gap that differs by more makes the rate variable
 MISSTATED = 0.01  # a stated rate that is further from the frames' own times is not believed
 MISSING = 0.1  # of the stated length; a file of pictures alone that ends this much earlier breaks off
+MOST_THREADS = 16  # that decode; each holds a frame more
 WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave opacity out
 
 
@@ -61,6 +63,7 @@ class VideoReader:
     def __init__(self, path: Path) -> None:
         """Args: path: any video FFmpeg reads."""
         self.path = path
+        self._begun: Iterator[Any] | None = None
 
     def __enter__(self) -> Self:
         """Opens the file and reads the times of its frames, but no picture except the first.
@@ -110,6 +113,19 @@ class VideoReader:
         """
         return self._converted(partial(rgba_of, convert=VideoReformatter()))
 
+    def glimpses(self) -> Iterator[TimedImage]:
+        """All pictures from the first on, decoded whole but shown small, as they are stored: see `glimpse`.
+
+        Yields:
+            As the reader itself, with opacity where the file can hold it.
+
+        Raises:
+            MediaError: as there.
+        """
+        shown = rgba_of if self.info.has_alpha else image_of
+        convert = VideoReformatter()
+        return self._converted(lambda frame: shown(glimpse(frame), convert))
+
     def _converted(self, image_of: Callable[[Any], Image | Rgba]) -> Iterator[TimedImage]:
         start: Fraction | None = None
         is_damaged = False
@@ -122,7 +138,11 @@ class VideoReader:
             yield TimedImage(time - start, image_of(frame))
 
     def _frames(self) -> Iterator[Any]:
-        """Decoded frames from the first on."""
+        """Decoded frames from the first on; the first time, what has been begun to measure the file goes on."""
+        begun, self._begun = self._begun, None
+        return begun or self._decoded()
+
+    def _decoded(self) -> Iterator[Any]:
         try:
             self._container.seek(0)
             if self._holds_alpha_apart():
@@ -146,6 +166,7 @@ class VideoReader:
         for stream in self._container.streams.video:
             if not stream.disposition & av.stream.Disposition.attached_pic:
                 stream.thread_type = "AUTO"
+                stream.codec_context.thread_count = min(os.cpu_count() or 1, MOST_THREADS)
                 return stream
         what = "has sound but no pictures" if self._container.streams.audio else "has no pictures"
         raise self._fault(what)
@@ -153,9 +174,11 @@ class VideoReader:
     def _measured(self) -> VideoInfo:
         """Times from the file's packets; the rest from its first picture, as only that tells how it is turned."""
         times, count = self._times()
-        first = next(self._frames(), None)
+        frames = self._decoded()
+        first = next(frames, None)
         if first is None:
             raise self._fault("has no frames")
+        self._begun = chain([first], frames)
         size = Size(first.width, first.height)
         if max(size) > LARGEST_SIDE:
             raise self._fault(f"{size} is too large; sides may have up to {LARGEST_SIDE} pixels")

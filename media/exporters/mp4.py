@@ -55,4 +55,4 @@ def _encoding(options: Options, has_alpha: bool) -> Encoding:
         pools = f":pools={options.threads}" if options.threads else ""
         given |= {"tag": "hvc1", "x265-params": f"log-level=error:bframes=0{pools}"}
     movflags = "+faststart+use_metadata_tags"  # the index in front; texts under any keyword
-    return Encoding("mp4", codec, "yuv420p", given, {"movflags": movflags}, "aac")
+    return Encoding("mp4", codec, "yuv420p", given, {"movflags": movflags}, "aac", is_left_sited=True)

@@ -84,6 +84,15 @@ def test_every_loop_starts_at_the_first_frame(tmp_path):
     assert np.array_equal(first.image, again[0].image)
 
 
+def test_a_loop_left_halfway_spoils_no_other(tmp_path):
+    with VideoReader(record(tmp_path / "a.mp4")) as video:
+        for n, _ in enumerate(video):
+            if n == 5:
+                break
+        times = [[round(24 * frame.seconds) for frame in frames] for frames in (video, video.glimpses(), video.rgba())]
+    assert times == [list(range(12))] * 3
+
+
 @pytest.mark.parametrize(("rotation", "corner"), [(0, (0, 0)), (90, (-1, 0)), (180, (-1, -1)), (-90, (0, -1))])
 def test_pictures_stand_upright_as_the_file_says(rotation, corner, tmp_path):
     info, frames = read(record(tmp_path / "a.mp4", rotation=rotation))

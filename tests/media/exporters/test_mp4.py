@@ -49,6 +49,18 @@ def test_the_file_says_what_its_numbers_mean_and_starts_at_zero(tmp_path):
         assert (stream.average_rate, frame.pts) == (FPS, 0)
 
 
+def test_colours_stay_where_they_were(tmp_path):
+    """The shift that explains best, in least squares, how the chroma that comes back differs."""
+    image, middle = smooth(0), (slice(16, -16), slice(16, -16))
+    save(tmp_path / "a.mp4", [image], Options(crf=1))
+    with VideoReader(tmp_path / "a.mp4") as video:
+        back = next(iter(video)).image
+    chroma, returned = (each.astype(float) @ [-0.21, -0.72, 0.93] for each in (image, back))
+    down, across = (slope[middle].ravel() for slope in np.gradient(chroma))
+    shift, *_ = np.linalg.lstsq(np.stack([across, down], 1), (returned - chroma)[middle].ravel(), rcond=None)
+    assert np.abs(shift).max() < 0.1
+
+
 def test_the_index_stands_before_the_pictures(tmp_path):
     save(tmp_path / "a.mp4", [smooth(0)])
     content = (tmp_path / "a.mp4").read_bytes()
