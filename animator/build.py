@@ -1,12 +1,13 @@
 """The composition root: the only place that turns the names of a project into objects."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from animator import modes
 from animator.controls import INIT, ControlUnit
 from animator.entries import asks_networks
+from animator.faces import FaceRules
 from animator.modes import Mode
 from animator.project import Project
 from animator.showing import NO_CONTROLS, Controls, Shown
@@ -14,10 +15,13 @@ from animator.sources import Sources
 from core.checksum import checksum
 from core.devices import ModelPool
 from core.hashing import fingerprint
+from core.image import Image
+from core.weights import FACE_RESTORER, located
 from diffusion import backends, controls
 from diffusion.backends import Generator
 from diffusion.clips.motion_files import lora_path, motion_path
 from diffusion.controls import Control
+from diffusion.faces import FaceRestorer, face_finder
 from diffusion.models.control_files import control_identity, control_path, network_for
 from diffusion.seeing import people_finder, words_finder
 from media.footage import Footage
@@ -59,6 +63,7 @@ def build_mode(project: Project, folder: Path, pool: ModelPool, scratch: Path | 
         controls=build_controls(project, folder, pool),
         finder=lambda model: words_finder(model, pool),
         people=lambda model: people_finder(model, pool),
+        faces=lambda rules: build_faces(rules, pool),
         folder=folder,
         clips=(lambda: build_clips(project, folder, pool)) if asks_networks(project.generator) else None,
         scratch=scratch,
@@ -87,6 +92,18 @@ def build_clips(project: Project, folder: Path, pool: ModelPool) -> "ClipStudio"
         return load_control(name, own, pool, low_memory=low_memory)
 
     return ClipStudio(model, module, loras, control)
+
+
+def build_faces(rules: FaceRules, pool: ModelPool) -> Callable[[Image], Image]:
+    """What draws the faces of a picture anew. Networks load when the first picture comes.
+
+    Raises:
+        WeightsError: if one of them is not to be had.
+    """
+    from diffusion.models.face_network import face_network
+
+    draw = face_network(located(FACE_RESTORER, rules.model), pool)
+    return FaceRestorer(face_finder(rules.finder, pool), draw, rules.share).restored
 
 
 def build_depth(project: Project, folder: Path, pool: ModelPool) -> DepthEstimator:

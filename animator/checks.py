@@ -11,6 +11,7 @@ from animator import modes
 from animator.closing import Ring
 from animator.control_checks import control_faults
 from animator.entries import asks_networks, entry_faults, option_faults
+from animator.faces import face_faults
 from animator.hearing import series_of
 from animator.input_checks import input_faults
 from animator.jsontext import shown
@@ -79,6 +80,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from control_faults(project, folder, names)
     yield from source_faults(project, folder)
     yield from input_faults(project)
+    yield from face_faults(project)
     yield from wording_faults(project, folder, names)
     yield from _file_faults(project, folder)
     yield from _model_faults(project)

@@ -1,6 +1,7 @@
 """Generation: one picture of a render asked from the generator, with its masks, guides and second tries."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -33,6 +34,7 @@ class Generation:
     guide: Guide | None = None
     flow: FlowEstimator | None = None  # there for rules.flow_redo
     controls: Controls = NO_CONTROLS  # what steers the pictures
+    faces: Callable[[Image], Image] | None = None  # draws the faces of a picture anew
 
     def first(self, params: FrameParams, init: Image | None) -> Image:
         """The picture of a frame that grows out of no other: from text, or from a given picture."""
@@ -70,6 +72,8 @@ class Generation:
         if canvas is not None and self.masks is not None:
             request = replace(request, inpaint=self.masks.inpaint(canvas))
         picture = self._tried(params.in_passes(request))
+        if self.faces is not None:
+            picture = self.faces(picture)
         if colors is not None:
             picture = corrected(picture, colors)
         return picture if canvas is None else canvas.pasted(picture)

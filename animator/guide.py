@@ -99,9 +99,8 @@ def _fate(row: Key) -> str:
     """What becomes of a key, in words."""
     if row.inert:
         return f"nothing: {row.inert}"
-    text = f"`{row.into}`" if row.into else row.says or f"not built yet: {row.unbuilt}"
-    refused = f"; not built yet: {', '.join(row.refused)}" if row.refused else ""
-    return f"{text}{refused}{f', while {row.when}' if row.when else ''}"
+    text = f"`{row.into}`" if row.into else row.says
+    return f"{text}{f', while {row.when}' if row.when else ''}"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from animator.closing import LoopRules, beat_faults, even_rate, frames_of
 from animator.coherence import CoherenceRules
 from animator.control_checks import control_warnings
 from animator.controls import ControlUnit, with_strengths
+from animator.faces import FaceRules
 from animator.fields import SIDE_STEP, SMALLEST_SIDE, FrameRate, FrameSize
 from animator.guided import GuideRules
 from animator.hearing import Audio
@@ -153,6 +154,7 @@ class Project:
     hybrid: HybridRules | None = None
     mask: MaskRules | None = None
     guide: GuideRules | None = None
+    faces: FaceRules | None = None
     mix: Mapping[str, Number] = field(default_factory=dict)  # fields of Mix
     audio: Audio | None = None
     loop: LoopRules | None = None

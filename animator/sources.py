@@ -11,6 +11,7 @@ import numpy as np
 
 from animator.closing import Ring
 from animator.coherence import CoherenceRules, remembered_palette
+from animator.faces import FaceRules, face_identity
 from animator.feedback import Feedback, Looker, Palette
 from animator.generation import Generation
 from animator.guided import Guide, guide_keys
@@ -54,6 +55,7 @@ class Sources:
     controls: Controls  # the control units of the project
     finder: Callable[[str], Finder]  # by the name of a model, likewise
     people: Callable[[str], Finder]  # by the weights of a matting network, likewise
+    faces: Callable[[FaceRules], Callable[[Image], Image]]  # draws faces anew, likewise
     folder: Path  # relative paths of pictures start here
     clips: "Callable[[], ClipStudio] | None" = None  # draws clips; None where the generator has no model
     moving: str = ""  # identity of the motion module and its LoRAs
@@ -128,9 +130,10 @@ class Sources:
         redo = self._flow(project.feedback.flow_redo)
         depths = [self.depth().identity] if project.hybrid and project.hybrid.needs_depth else []
         rules = (project.color, project.size, project.feedback, project.mask, project.guide, project.video)
+        faces = [] if project.faces is None else [face_identity(project.faces)]
         seer = [] if redo is None else [redo.identity]
         return fingerprint(
-            self.generator.identity, self.controls.identity, _models(project), *prints, *rules, *seer, *depths
+            self.generator.identity, self.controls.identity, _models(project), *prints, *rules, *seer, *depths, *faces
         )
 
     def init(self, project: Project) -> Image | None:
@@ -151,6 +154,7 @@ class Sources:
             guide=self._guide(project),
             flow=self._flow(project.feedback.flow_redo),
             controls=self.controls,
+            faces=None if project.faces is None else self.faces(project.faces),
         )
 
     def palette(self, project: Project) -> Palette:

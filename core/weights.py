@@ -62,6 +62,10 @@ UPSCALER = ModelKind(
     ("ESRGAN", "RealESRGAN", "SwinIR", "ScuNET", "DAT", "HAT", "upscale_models"),
     (".safetensors", ".pth", ".pt", ".ckpt"),
 )
+FACE_RESTORER = ModelKind(
+    "face restorer", ("GFPGAN", "facerestore_models", "RestoreFormer"), (".safetensors", ".pth", ".pt", ".ckpt")
+)
+FACE_FINDER = ModelKind("face finder", ("faces", "facedetection"), (".onnx",))
 MOTION_MODULE = ModelKind(
     "motion module",
     ("AnimateDiff", "extensions/sd-webui-animatediff/model", "animatediff_models", "motion_module"),
@@ -70,7 +74,10 @@ MOTION_MODULE = ModelKind(
 )
 TAESD = ModelKind("TAESD", ("VAE-approx", "vae_approx"), (".safetensors", ".pth", ".pt"), marks=("config.json",))
 
-KINDS = (CHECKPOINT, VAE, LORA, EMBEDDING, HYPERNETWORK, CONTROLNET, UPSCALER, MOTION_MODULE, TAESD)
+KINDS = (
+    *(CHECKPOINT, VAE, LORA, EMBEDDING, HYPERNETWORK, CONTROLNET, UPSCALER),
+    *(FACE_RESTORER, FACE_FINDER, MOTION_MODULE, TAESD),
+)
 
 
 @dataclass(frozen=True)

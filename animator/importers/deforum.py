@@ -8,7 +8,7 @@ from typing import Any
 
 from animator.importers import Imported
 from animator.importers.deforum_files import with_files
-from animator.importers.deforum_key import NO_DEFAULT, OFF, When
+from animator.importers.deforum_key import NO_DEFAULT, OFF
 from animator.importers.deforum_keys import KEYS, UNITS
 from animator.importers.deforum_parseq import applied
 from animator.importers.deforum_parts import PARTS
@@ -61,7 +61,7 @@ def converted(given: Mapping[str, Any], name: str, folder: Path = Path()) -> Imp
     """
     modern, notes = modernized(given)
     complete = {key: None if row.default is NO_DEFAULT else row.default for key, row in KEYS.items()}
-    faults = [*_mistyped(modern), *_unbuilt(modern, complete | modern)]
+    faults = list(_mistyped(modern))
     settings = complete | modern | {fault.field: KEYS[fault.field].default for fault in faults} | {"timestring": name}
     placed = with_files(settings, folder)
     sequenced = applied(placed.settings, folder)
@@ -166,22 +166,6 @@ def _mistyped(modern: Mapping[str, Any]) -> Iterator[Fault]:
     for key, value in modern.items():
         if isinstance(KEYS[key].default, bool) and value not in (True, False, None):
             yield Fault(key, f"expected true or false, got {shown(value)}")
-
-
-def _unbuilt(modern: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Fault]:
-    """Settings that would change the pictures by something that is not built yet; what hangs on them is not told."""
-    for key, value in modern.items():
-        row = KEYS[key]
-        master = KEYS[row.when.key] if isinstance(row.when, When) else None
-        if value in row.refused:
-            yield Fault(key, f"{shown(value)} is not built yet")
-        elif (
-            row.unbuilt
-            and value not in OFF
-            and row.acts(settings)
-            and not (master and (master.unbuilt or master.refused))
-        ):
-            yield Fault(key, f"{shown(value)} asks for {row.unbuilt}: not built yet", "Switch it off to render without")
 
 
 def _said(modern: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:

@@ -55,13 +55,11 @@ class Either:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key; exactly one of `into`, `unbuilt`, `says` and `inert` tells what becomes of it."""
+    """One key; exactly one of `into`, `says` and `inert` tells what becomes of it."""
 
     default: Any
     into: str = ""  # the native field its value goes to
     when: Condition | None = None  # without effect otherwise, in Deforum too
-    refused: tuple[str, ...] = ()  # values of it that are not built yet
-    unbuilt: str = ""  # what it asks for and is not built yet: any value but off is refused
     says: str = ""  # what is told when it is not at its default
     inert: str = ""  # why it has no effect on the pictures, in Deforum too
 

@@ -35,7 +35,7 @@ _RUN = {
     "H": Key(512, "size"),
     "show_info_on_ui": Key(True, inert=_WEB_UI),
     "tiling": Key(False, "drawing.tiling"),
-    "restore_faces": Key(False, unbuilt="face restoration"),
+    "restore_faces": Key(False, "faces"),
     "seed": Key(-1, "seed"),
     "seed_behavior": Key("iter", "seeds.behavior"),
     "seed_iter_N": Key(1, "seeds.every", When("seed_behavior", ("iter",))),

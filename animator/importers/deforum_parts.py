@@ -17,6 +17,7 @@ from animator.importers.deforum_outputs import outputs
 from animator.importers.deforum_sources import (
     SEEING_DISTANCE,
     controls,
+    faces,
     feedback,
     guide,
     hybrid,
@@ -296,7 +297,7 @@ def _palette(settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
 
 PARTS: tuple[Part, ...] = (
     *(run, words, motion, depth, sampling, coherence),
-    *(feedback, video, hybrid, masks, guide, controls, outputs, subtitles),
+    *(feedback, video, hybrid, masks, guide, faces, controls, outputs, subtitles),
 )
 
 

@@ -8,11 +8,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from animator.faces import FETCH, FINDER, FaceRules
 from animator.importers import Imported
 from animator.importers.deforum_key import OFF
 from animator.importers.deforum_keys import KEYS, UNITS
 from animator.importers.deforum_units import init_denoise, named, scaled_text
 from core.errors import Fault
+from core.weights import FACE_FINDER, FACE_RESTORER, listed, on_this_machine
 
 Settings = Mapping[str, Any]
 
@@ -209,6 +211,20 @@ def feedback(settings: Settings) -> Imported:
         notes.append("motion_preview_mode: nothing is drawn; a pattern is moved in place of pictures")
     preview = {"generator": "passthrough"} if settings["motion_preview_mode"] else {}
     return Imported(preview | {"feedback": rules} | ({"mix": numbers} if numbers else {}), tuple(notes))
+
+
+def faces(settings: Settings) -> Imported:
+    """Faces that are drawn anew; without weights they stay as they are, and that is said."""
+    if not settings["restore_faces"]:
+        return Imported({})
+    names = [file.stem for file in listed(FACE_RESTORER)]
+    if not names or on_this_machine(FACE_FINDER, FINDER) is None:
+        way_out = f"put GFPGANv1.4.pth into GFPGAN of a models folder, and `{FETCH}` fetches who looks for faces"
+        return Imported({}, (f"restore_faces: faces stay as they are drawn, for want of networks: {way_out}",))
+    chosen = FaceRules().model if FaceRules().model in names else names[0]
+    return Imported(
+        {"faces": {"model": chosen}}, (f"restore_faces: {chosen} draws faces anew (CodeFormer is not read)",)
+    )
 
 
 def controls(settings: Settings) -> Imported:

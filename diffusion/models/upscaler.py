@@ -62,20 +62,7 @@ def upscaling_network(path: Path, pool: ModelPool) -> UpscalingNetwork:
 
 def load_upscaler(path: Path) -> UpscalingNetwork:
     """The network in a file, on the device; see `upscaling_network`."""
-    try:
-        import spandrel
-    except (ImportError, RuntimeError) as fault:  # RuntimeError: a torchvision of another torch
-        raise MissingLibrary("upscaling by a network", "spandrel", "upscale") from fault
-    tensors = _checked(_tensors(path), path)
-    try:
-        found: Any = spandrel.MAIN_REGISTRY.load(tensors)
-    except Exception as fault:  # a file of another kind makes the library raise nearly anything
-        reason = " ".join(str(fault).split())[:160] or type(fault).__name__
-        raise WeightsError(
-            f"is no upscaler that can be read ({reason})",
-            where=str(path),
-            way_out="Known are ESRGAN, Real-ESRGAN, SwinIR, HAT, DAT, SPAN and others that spandrel lists",
-        ) from fault
+    found, spandrel = described(path, "upscaling by a network", "upscaler", "ESRGAN, Real-ESRGAN, SwinIR, HAT, DAT")
     is_fit = isinstance(found, spandrel.ImageModelDescriptor) and found.purpose in ("SR", "Restoration")
     if not is_fit or (found.input_channels, found.output_channels) != (3, 3) or not 1 <= found.scale <= MOST_TIMES:
         raise WeightsError(
@@ -84,6 +71,35 @@ def load_upscaler(path: Path) -> UpscalingNetwork:
             where=str(path),
         )
     return UpscalingNetwork(path.name, found.scale, _caller(found), found.tiling is not spandrel.ModelTiling.INTERNAL)
+
+
+def described(path: Path, feature: str, kind: str, known: str) -> tuple[Any, Any]:
+    """What spandrel makes of a file, and spandrel.
+
+    Args:
+        path: of named tensors.
+        feature: what the network is wanted for, as messages say it.
+        kind: what it is called.
+        known: networks that would do.
+
+    Raises:
+        WeightsError: for a file that is missing, damaged, dangerous, or nothing that spandrel knows.
+        MissingLibrary: where spandrel is not installed.
+    """
+    try:
+        import spandrel
+    except (ImportError, RuntimeError) as fault:  # RuntimeError: a torchvision of another torch
+        raise MissingLibrary(feature, "spandrel", "upscale") from fault
+    tensors = _checked(_tensors(path), path)
+    try:
+        return spandrel.MAIN_REGISTRY.load(tensors), spandrel
+    except Exception as fault:  # a file of another kind makes the library raise nearly anything
+        reason = " ".join(str(fault).split())[:160] or type(fault).__name__
+        raise WeightsError(
+            f"is no {kind} that can be read ({reason})",
+            where=str(path),
+            way_out=f"Known are {known} and others that spandrel lists",
+        ) from fault
 
 
 def _caller(network: Any) -> Callable[[Tensor], Tensor]:

@@ -1,6 +1,5 @@
-"""Deforum settings of every age: old names are converted, what is not built yet is refused, the rest is said."""
+"""Deforum settings of every age: old names are converted, what cannot be is refused, the rest is said."""
 
-import json
 import time
 
 import pytest
@@ -9,23 +8,6 @@ from animator.importers.deforum import converted, modernized
 from animator.importers.deforum_keys import KEYS
 from core.errors import ProjectError
 from tests.animator.importers.test_deforum import complete, faults, imported, project
-
-UNBUILT = [
-    ("restore_faces", True),
-]
-
-
-@pytest.mark.parametrize(("key", "value"), UNBUILT)
-def test_what_is_not_built_yet_is_refused_with_its_key_and_value(key, value):
-    found = faults(**{key: value})
-    assert list(found) == [key]
-    assert "not built yet" in found[key] and json.dumps(value) in found[key]
-
-
-def test_every_refusal_is_told_at_once_and_what_hangs_on_it_is_not():
-    found = faults(restore_faces=True, sampler=3)
-    assert set(found) == {"restore_faces", "sampler"}
-
 
 HANGING = {
     "use_mask": {"mask_file": "x.png"},
