@@ -29,7 +29,7 @@ from interpolation.models import Interpolator
 from interpolation.search import Loop
 from interpolation.stride import KEPT, Crossing, Stride, evenest, look, tried, weight
 from media.sound import RATE, Samples
-from media.soundring import Recording, bridged_round, cut_round, there_and_back
+from media.soundring import SEAM, Recording, bridged_round, cut_round, there_and_back
 
 AUTO = ("flow", "blend")  # who makes new frames if nobody is named: the first where ends are near, the last elsewhere
 NEAR = 4  # ends are near if a bridge at the clip's own pace takes at most this part of the clip
@@ -80,7 +80,7 @@ class Closer:
         kept = part.count - over
         return Closed(
             kept, faded(part, over, how), f"over {over} frames", stride.least,
-            lambda sound: cut_round(sound, self._at(part.first), self._at(kept), self._at(over)),
+            lambda sound: cut_round(sound, self._at(part.first), self._at(kept), max(SEAM, self._at(over))),
         )  # fmt: skip
 
     def gap(self, part: Part, stride: Stride, over: int | None) -> Closed:
@@ -128,7 +128,7 @@ class Closer:
         if over == 0:
             return Closed(
                 loop.length, stretch.frames(0, loop.length), "cut", stride.least,
-                lambda sound: cut_round(sound, self._at(loop.start), self._at(loop.length), 0),
+                lambda sound: cut_round(sound, self._at(loop.start), self._at(loop.length), SEAM),
             )  # fmt: skip
         start = loop.start if after >= loop.start else loop.start - over
         return self.fade(Part(clip, start, loop.length + over), stride, over, moves=True)

@@ -4,7 +4,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -39,6 +39,7 @@ from animator.modes import Mode, Watchable
 from animator.pace import Pace
 from animator.project import Project
 from animator.serialize import EMBEDDED_KEY, relocated, to_json
+from animator.sounding import gone_round
 from animator.steps import Frame, Step, Watch, step_keys
 from animator.store import LOG, FrameStore, finished_steps
 from animator.timeline import Timeline
@@ -153,8 +154,9 @@ class RenderJob:
         with ExitStack() as stack:
             frames = stack.enter_context(closing(self.frames(watch)))
             first = next(frames)  # makes the folder, once models and pictures are known to be there
-            sinks = [stack.enter_context(sink) for sink in self._sinks(batches)]
             ring = None if self.span else Ring.of(self.project)
+            batches = [stack.enter_context(self._sounding(batch, ring)) for batch in batches]
+            sinks = [stack.enter_context(sink) for sink in self._sinks(batches)]
             for frame, completed in delivered(chain([first], frames), ring, closer, self._frame):
                 for out in completed:
                     for sink in sinks:
@@ -182,6 +184,13 @@ class RenderJob:
                 soundtrack(project, self.source, first),
                 is_larger=upscaled and project.upscale is not None,
             )
+
+    @contextmanager
+    def _sounding(self, batch: Batch, ring: Ring | None) -> Iterator[Batch]:
+        """A batch whose sound goes round with its pictures, if they do."""
+        shown = batch.pace.rate * batch.pace.step
+        with gone_round(batch.sound, ring, shown, batch.files[0].path.with_suffix(".wav")) as sound:
+            yield replace(batch, sound=sound)
 
     @property
     def pace(self) -> Pace:

@@ -4,7 +4,7 @@ import wave
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, count, islice
+from itertools import chain, count, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def portions(track: Soundtrack, fps: Fraction, rate: int = RATE) -> Iterator[Sam
     Raises:
         MediaError: if the file is missing, without sound or damaged.
     """
-    blocks, rest, taken = _endless(track, rate), np.zeros((0, STEREO), np.float32), 0
+    blocks, rest, taken = chain(played(track, rate), _silence(rate)), np.zeros((0, STEREO), np.float32), 0
     for n in count(1):
         wanted = round(n * rate / fps) - taken
         waiting, length = [rest], len(rest)
@@ -60,8 +60,12 @@ def portions(track: Soundtrack, fps: Fraction, rate: int = RATE) -> Iterator[Sam
         rest, taken = whole[wanted:], taken + wanted
 
 
-def _endless(track: Soundtrack, rate: int) -> Iterator[Samples]:
-    """A sound track, then itself again or silence."""
+def played(track: Soundtrack, rate: int) -> Iterator[Samples]:
+    """A sound track block by block: float32, n x 2; to its end, or without end if it is looped.
+
+    Raises:
+        MediaError: as `portions`.
+    """
     if track.start < 0:
         yield np.zeros((round(-track.start * rate), STEREO), np.float32)
     has_sound = True
@@ -74,8 +78,10 @@ def _endless(track: Soundtrack, rate: int) -> Iterator[Samples]:
             has_sound = has_sound or len(kept) > 0
             yield kept * np.float32(track.volume)
         has_sound = has_sound and track.is_looped
-    while True:
-        yield np.zeros((rate, STEREO), np.float32)
+
+
+def _silence(rate: int) -> Iterator[Samples]:
+    return repeat(np.zeros((rate, STEREO), np.float32))
 
 
 def sound_info(path: Path) -> SoundInfo | None:

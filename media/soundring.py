@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from media.sound import RATE, Samples
 
 SEAM = RATE // 25  # samples: what is cut is faded over 40 ms at least
+CLICK = RATE // 200  # and over 5 ms where nothing goes on after the cut, so that what begins there begins at once
+FAINT = 1e-9  # mean square of what counts as silence
 Places = NDArray[np.int64]
 
 
@@ -38,9 +40,9 @@ def cut_round(sound: Recording, start: int, length: int, over: int) -> Samples:
         sound: of the clip.
         start: where the stretch begins.
         length: of the ring, 1 or more.
-        over: of the fade; SEAM at least, where the ring is that long.
+        over: of the fade; CLICK at least, where the ring is that long.
     """
-    over = min(max(over, SEAM), length)
+    over = min(max(over, CLICK), length)
     return _crossed(sound.between(start + length, start + length + over), sound.between(start, start + length))
 
 
@@ -71,8 +73,19 @@ def there_and_back(sound: Recording, length: int, turn: int) -> Samples:
 
 
 def _crossed(late: Samples, early: Samples) -> Samples:
-    """`early`, into whose beginning `late` goes over; both keep their loudness together."""
+    """`early`, into whose beginning `late` goes over; both keep their loudness together.
+
+    Sounds that have nothing to do with each other add up by their squares, like ones by themselves: what goes over
+    into the same stays the same.
+    """
     angle = np.linspace(0, np.pi / 2, len(late), endpoint=False, dtype=np.float32)[:, None]
     begun = early.copy()
-    begun[: len(late)] = late * np.cos(angle) + early[: len(late)] * np.sin(angle)
+    mixed = late * np.cos(angle) + early[: len(late)] * np.sin(angle)
+    begun[: len(late)] = mixed / np.sqrt(1 + _likeness(late, early[: len(late)]) * np.sin(2 * angle))
     return begun
+
+
+def _likeness(one: Samples, other: Samples) -> float:
+    """0 where two sounds have nothing in common, or less than that, 1 where they are the same."""
+    powers = np.square(one).sum() * np.square(other).sum()
+    return float(max(0.0, (one * other).sum() / np.sqrt(powers))) if powers > FAINT * one.size else 0.0
