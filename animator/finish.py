@@ -103,21 +103,27 @@ class Batch:
 
 @contextmanager
 def exported(batch: Batch, text: Mapping[str, str]) -> Iterator[Sink]:
-    """Writes all files in one pass over the frames, with those in between, and the sound where it can be held.
+    """Writes all files in one pass over the frames they show, and the sound where it can be held.
 
     Args:
         batch: what to write; files get their names when the block ends well.
         text: kept in the files that hold texts.
     """
-    pace = batch.pace
-    with formats.delivering(batch.files, batch.size, pace.rate, text, batch.sound) as write:
+    with formats.delivering(batch.files, batch.size, batch.pace.rate, text, batch.sound) as write:
+        yield lambda frame: write(frame.image)
+
+
+@contextmanager
+def at_pace(pace: Pace, sinks: Sequence[AbstractContextManager[Sink]]) -> Iterator[Sink]:
+    """Hands on what is shown of the frames, with those in between, numbered anew; each is made once for all."""
+    with _together(sinks) as show:
         if pace.between is None:
-            yield lambda frame: write(frame.image)
+            yield show
             return
 
         def retime(images: Iterator[Image]) -> None:
-            for image in pace.frames(images):
-                write(image)
+            for n, image in enumerate(pace.frames(images)):
+                show(Frame(n, image))
 
         with behind(retime) as hand_over:
             yield lambda frame: hand_over(frame.image)
@@ -126,32 +132,45 @@ def exported(batch: Batch, text: Mapping[str, str]) -> Iterator[Sink]:
 @contextmanager
 def at_large(larger: Larger, sinks: Sequence[AbstractContextManager[Sink]]) -> Iterator[Sink]:
     """Hands frames on made larger, each once for all."""
+    with _together(sinks) as show:
+        yield lambda frame: show(Frame(frame.index, larger.at(frame.index, frame.image)))
+
+
+@contextmanager
+def _together(sinks: Sequence[AbstractContextManager[Sink]]) -> Iterator[Sink]:
+    """Several sinks as one."""
     with ExitStack() as stack:
         entered = [stack.enter_context(sink) for sink in sinks]
 
         def show(frame: Frame) -> None:
-            large = Frame(frame.index, larger.at(frame.index, frame.image))
             for sink in entered:
-                sink(large)
+                sink(frame)
 
         yield show
 
 
 @contextmanager
-def sheet(path: Path, project: Project, prompts: Prompts, span: range | None) -> Iterator[Sink]:
-    """Writes a contact sheet, with the strongest prompt of each frame below it."""
+def sheet(path: Path, project: Project, prompts: Prompts, span: range, pace: Pace) -> Iterator[Sink]:
+    """Writes a contact sheet of the frames that are shown, with the strongest prompt of each below it.
+
+    Args:
+        span: rendered frames.
+        pace: which are shown of them; whole numbers of `span` where that is all.
+    """
 
     def caption(index: int) -> str:
-        return max(prompts.at(min(index, prompts.frames - 1)).prompt, key=lambda entry: entry[1])[0]
+        place = index if pace.between is None else span.start + int(index * pace.step)
+        return max(prompts.at(min(place, prompts.frames - 1)).prompt, key=lambda entry: entry[1])[0]
 
-    with contact_sheet(path, project.name, project.fps, caption, span or range(project.frames)) as show:
+    shown = span if pace.between is None else range(pace.count(len(span)))
+    with contact_sheet(path, project.name, pace.rate, caption, shown) as show:
         yield lambda frame: show(frame.index, frame.image)
 
 
 @contextmanager
-def report(path: Path, project: Project, clip: Clip | None = None) -> Iterator[Sink]:
+def report(path: Path, fps: Fraction, clip: Clip | None = None) -> Iterator[Sink]:
     """Writes the figures of all frames as JSON; with a clip they are taken by its motion, and edges by its edges."""
-    with reported(path, project.fps) as see:
+    with reported(path, fps) as see:
         yield lambda frame: see(frame.image, clip.at(frame.index) if clip else None)
 
 

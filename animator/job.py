@@ -22,6 +22,7 @@ from animator.finish import (
     Output,
     Sink,
     at_large,
+    at_pace,
     beside,
     comparison,
     deliveries,
@@ -214,23 +215,42 @@ class RenderJob:
 
     def _sinks(self, batches: Sequence[Batch]) -> Iterator[AbstractContextManager[Sink]]:
         text = self._text()
-        yield from (exported(batch, text) for batch in batches if not batch.is_larger)
+        shown = self._shown(batches)
+        views = list(self._views(shown.pace if shown else Pace(self.project.fps)))
+        ways: dict[bool, list[AbstractContextManager[Sink]]] = {False: [], True: []}  # by whether frames are larger
+        for batch in batches:
+            made = [exported(batch, text), *(views if batch is shown else [])]
+            ways[batch.is_larger].append(at_pace(batch.pace, made))
+        yield from ways[False]
         if self.project.upscale:
-            larger = Larger(self.project.upscale, self.out / LARGE, self.pool)
-            yield at_large(larger, [exported(batch, text) for batch in batches if batch.is_larger])
-        page = sheet(self.out / f"{self.project.name}.sheet.png", self.project, self.timeline.words.prompts, self.span)
-        yield beside(self._clip(), page) if self.project.source else page
-        clip = self._clip() if self.project.source else None
+            yield at_large(Larger(self.project.upscale, self.out / LARGE, self.pool), ways[True])
+        if shown is None:
+            yield from views
         if self.project.subtitles:
             first = self.span.start if self.span else 0
             yield subtitled(self.out / f"{self.project.name}.srt", self.project, first)
-        yield report(self.out / f"{self.project.name}.report.json", self.project, clip)
         if self.project.source and self.project.source.compare:
             size = Size(2 * self.project.size.width, self.project.size.height)
             both = Batch((comparison(self.project, self.out),), size, Pace(self.project.fps), self._sound())
             yield beside(self._clip(), exported(both, text))
         if self.project.depth.save:
             yield depth_pictures(self.out / "depth", build_depth(self.project, self.source, self.pool))
+
+    def _shown(self, batches: Sequence[Batch]) -> Batch | None:
+        """The exports that sheet and figures are of: those with frames in between, where there are any.
+
+        None for the frames as they are rendered; beside a clip they always are.
+        """
+        retimed = (one for one in sorted(batches, key=lambda one: one.is_larger) if one.pace.between is not None)
+        return None if self.project.source else next(retimed, None)
+
+    def _views(self, pace: Pace) -> Iterator[AbstractContextManager[Sink]]:
+        """Contact sheet and figures of the frames that are shown at a pace."""
+        name, span = self.project.name, self.span or range(self.project.frames)
+        clip = self._clip() if self.project.source else None
+        page = sheet(self.out / f"{name}.sheet.png", self.project, self.timeline.words.prompts, span, pace)
+        yield beside(self._clip(), page) if clip else page
+        yield report(self.out / f"{name}.report.json", pace.rate, clip)
 
     def _sound(self) -> Soundtrack | None:
         """The sound of frames as they are rendered."""

@@ -11,10 +11,13 @@ from animator.between import KeptBetween
 from animator.job import RenderJob
 from animator.pace import Pace
 from animator.project import parse
+from animator.report import measured
 from commands.plan import delivery
 from core.devices import ModelPool
 from core.errors import ProjectError, UserError
 from interpolation.models import blend
+from media.read import read_image
+from media.sheet import contact_sheet
 from media.sound import read_sound
 from media.video import VideoReader
 from tests.media.test_sound import RATE, record_sound, tone
@@ -85,6 +88,28 @@ def test_a_loop_is_closed_and_a_part_of_it_is_not(tmp_path):
     assert len(shown(tmp_path / "out" / "untitled.mkv")[0]) == 4
     rendered(project, tmp_path, range(2, 3))
     assert len(shown(tmp_path / "out" / "untitled.mkv")[0]) == 1
+
+
+@pytest.mark.parametrize("upscale", [None, {"upscaler": "Lanczos", "by": 2}])
+def test_figures_and_contact_sheet_are_of_what_is_shown(tmp_path, upscale):
+    rules = {"model": "flow", "factor": 2, "closed": True}
+    rendered(parsed(frames=12, interpolate=rules, **({"upscale": upscale} if upscale else {})), tmp_path)
+    images, info = shown(tmp_path / "out" / "untitled.mkv")
+    figures = json.loads((tmp_path / "out" / "untitled.report.json").read_text())
+    assert (figures["frames"], figures["fps"]) == (24, "16")
+    assert figures == measured(images, info.fps).to_json()
+    with contact_sheet(tmp_path / "sheet.png", "untitled", info.fps, lambda _: "a", range(24)) as show:
+        for n, image in enumerate(images):
+            show(n, image)
+    assert np.array_equal(read_image(tmp_path / "sheet.png"), read_image(tmp_path / "out" / "untitled.sheet.png"))
+
+
+def test_figures_are_of_the_rendered_frames_where_no_export_shows_others(tmp_path):
+    exports = [{"format": "gif", "interpolate": False}, {"format": "mkv"}]
+    rendered(parsed(interpolate={"model": "blend", "factor": 2}, export=exports), tmp_path)
+    assert json.loads((tmp_path / "out" / "untitled.report.json").read_text())["frames"] == 11
+    rendered(parsed(), tmp_path)
+    assert json.loads((tmp_path / "out" / "untitled.report.json").read_text())["frames"] == 6
 
 
 def test_all_exports_get_the_same_frames_from_one_pass(tmp_path):
