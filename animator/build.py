@@ -1,6 +1,7 @@
 """The composition root: the only place that turns the names of a project into objects."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from core.weights import FACE_RESTORER, located
 from diffusion import backends, controls
 from diffusion.backends import Generator
 from diffusion.clips.motion_files import lora_path, motion_path
-from diffusion.controls import Control
+from diffusion.controls import Control, Given
 from diffusion.faces import FaceRestorer, face_finder
 from diffusion.models.control_files import control_identity, control_path, network_for
 from diffusion.seeing import people_finder, words_finder
@@ -61,6 +62,7 @@ def build_mode(project: Project, folder: Path, pool: ModelPool, scratch: Path | 
         flow=lambda: build_flow(project, pool),
         flows=lambda name: flow_named(name, pool),
         controls=build_controls(project, folder, pool),
+        look=partial(_looked, project, folder, pool),
         finder=lambda model: words_finder(model, pool),
         people=lambda model: people_finder(model, pool),
         faces=lambda rules: build_faces(rules, pool),
@@ -79,6 +81,7 @@ def build_clips(project: Project, folder: Path, pool: ModelPool) -> "ClipStudio"
         WeightsError: if one of them is not to be had, or does not fit.
     """
     from diffusion.clips.module import load_motion, load_motion_lora
+    from diffusion.clips.sparse import load_sparse
     from diffusion.clips.studio import ClipStudio
     from diffusion.models.controlnet import load_control
     from diffusion.models.load import load_model
@@ -87,11 +90,13 @@ def build_clips(project: Project, folder: Path, pool: ModelPool) -> "ClipStudio"
     moves = bool(getattr(modes.REGISTRY.module(project.mode), "MOVES", False))
     module = load_motion(motion_path(project.clip.module, project.model, folder), pool) if moves else None
     loras = [load_motion_lora(one.name, lora_path(one.name, folder)) for one in project.clip.loras] if moves else []
+    pictures = project.clip.sparse if moves else None
+    sparse = load_sparse(control_path(pictures.model), model, pool) if pictures else None
 
     def control(name: str, own: "LoadedModel", low_memory: bool) -> "Network":
         return load_control(name, own, pool, low_memory=low_memory)
 
-    return ClipStudio(model, module, loras, control)
+    return ClipStudio(model, module, loras, sparse, control)
 
 
 def build_faces(rules: FaceRules, pool: ModelPool) -> Callable[[Image], Image]:
@@ -165,6 +170,15 @@ def _unit_identity(shown: Shown) -> list[object]:
     files = [None if part is None else checksum(part.files()) for part in parts]
     rules = (unit.looked_at, unit.first == INIT, unit.mode, unit.layers, unit.fit, unit.resolution, unit.pixel_perfect)
     return [*rules, shown.control.identity, control_identity(Path(shown.model)), shown.first, *files]
+
+
+def _looked(
+    project: Project, folder: Path, pool: ModelPool, name: str, options: Mapping[str, Any], image: Image
+) -> Image:
+    """What a control keeps of one picture."""
+    control: Control = controls.REGISTRY.build(name, options, pool=pool)
+    depths = build_depth(project, folder, pool)
+    return control.hint(Given(image, max(project.seed, 0), depth=lambda seen: depths.estimate(seen, 0))).image
 
 
 def build_generator(name: str, model: str, vae: str, pool: ModelPool) -> Generator:

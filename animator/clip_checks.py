@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from animator.clip_rules import ClipRules
+from animator.sparse_checks import sparse_faults
 from core.errors import Fault, MediaError, ProjectError, UserError, WeightsError
+from diffusion.clips.families import Traits
 from diffusion.clips.motion_files import lora_path, motion_path, traits_of
+from diffusion.prompt.named import network_file
 from media.footage import Footage
 from schedules.prompts import Prompts, merged
 from schedules.schedule import Schedule, seed_keys
@@ -28,7 +31,7 @@ UNUSED = (
 )  # sections of other modes
 CONSTANT = ("cfg", "denoise")  # of `sampling`: all that may change over a clip
 UNUSED_NUMBERS = ("skip_negative_below", "skip_negative_early", "extra_noise")
-SPANS = {"motion": (0.0, 5.0), "lora": (-10.0, 10.0)}
+SPANS = {"motion": (0.0, 5.0), "lora": (-10.0, 10.0), "sparse": (0.0, 2.0)}
 
 
 def clip_faults(project: "Project", folder: Path) -> Iterator[Fault]:
@@ -59,18 +62,29 @@ def motion_faults(project: "Project", folder: Path) -> Iterator[Fault]:
         yield Fault("clip.seeds", "belongs to the mode morph", "Give seeds.behavior, or seeds.schedule")
     numbers = [("clip.motion", rules.motion, "motion")]
     numbers += [(f"clip.loras.{n}.weight", one.weight, "lora") for n, one in enumerate(rules.loras)]
+    numbers += [("clip.sparse.weight", rules.sparse.weight, "sparse")] if rules.sparse else []
     for field, value, kind in numbers:
         yield from _number_faults(project, field, value, SPANS[kind])
+    if rules.sparse is not None:
+        yield from sparse_faults(rules.sparse, project)
     try:
         for n, one in enumerate(rules.loras):
             field = f"clip.loras.{n}.name"
             lora_path(one.name, folder)
+        if rules.adapter:
+            field = "clip.adapter"
+            network_file("lora", rules.adapter)
         field = "clip.module"
         traits = traits_of(motion_path(rules.module, project.model, folder))
     except WeightsError as fault:
         yield Fault(field, str(fault))
         return
-    windows = rules.windows
+    yield from _window_faults(project, traits)
+
+
+def _window_faults(project: "Project", traits: Traits) -> Iterator[Fault]:
+    """Windows that the module cannot see, or that do not close as the clip does."""
+    windows = project.clip.windows
     frames = windows.frames or traits.window
     if frames > traits.positions:
         what = f"{frames} frames are more than the {traits.positions} that {traits.name} can tell apart"
@@ -91,7 +105,7 @@ def motion_faults(project: "Project", folder: Path) -> Iterator[Fault]:
 def still_faults(project: "Project") -> Iterator[Fault]:
     """Faults of morphs: settings of what they do not have, and seeds."""
     default, rules = ClipRules(), project.clip
-    for field in ("module", "windows", "motion", "loras", "adapter", "free_noise", "free_init"):
+    for field in ("module", "windows", "motion", "loras", "adapter", "free_noise", "free_init", "sparse"):
         if getattr(rules, field) != getattr(default, field):
             yield Fault(f"clip.{field}", "has no effect in the mode morph", "Leave it out, or choose the mode clip")
     if project.seeds != type(project.seeds)():

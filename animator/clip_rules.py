@@ -1,8 +1,8 @@
 """ClipRules: how frames of a clip belong together; the section `clip` of a project."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,19 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class SparseRules:
+    """A SparseControl network: pictures at a few frames, which the frames between are drawn towards."""
+
+    model: str = ""  # AnimateDiff's rgb or scribble network: a name in the ControlNet folders, a path, a hub id
+    images: Mapping[str, str] = field(default_factory=dict)  # "frame": path of a picture
+    control: str = "picture"  # what is kept of the pictures: picture for rgb; scribble, lineart ... for scribble
+    options: Mapping[str, Any] = field(default_factory=dict)  # of that control
+    weight: Number = 1.0  # 0 .. 2; keyframable
+    start: Annotated[float, Field(ge=0, le=1)] = 0.0  # 0 .. 1, share of the steps after which it acts
+    end: Annotated[float, Field(ge=0, le=1)] = 1.0  # 0 .. 1, share of the steps after which it acts no more
+
+
+@dataclass(frozen=True, slots=True)
 class ClipRules:
     """What holds for a clip, in the modes clip and morph."""
 
@@ -58,6 +71,7 @@ class ClipRules:
     free_init: FreeInit | None = None
     first: End | None = None  # the picture the clip begins with
     last: End | None = None  # the picture it ends with
+    sparse: SparseRules | None = None  # pictures at some frames for a SparseControl network
     video: str = ""  # video, folder or pattern; every frame is drawn over its picture by `sampling.denoise`
     mask: str = ""  # picture, video or folder; white is drawn anew, the rest of the video or first picture stays
     short: Short = "stop"  # a video, mask or control that ends before the clip: stop tells so, hold, loop

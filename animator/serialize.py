@@ -100,6 +100,8 @@ def _files(project: "Project") -> Iterator[tuple[tuple[str, ...], str]]:
         yield from ((("controls", str(place), field), text) for field, text in unit.files().items())
     if project.guide:
         yield from ((("guide", "images", key), text) for key, text in project.guide.images.items())
+    if project.clip.sparse:
+        yield from ((("clip", "sparse", "images", key), text) for key, text in project.clip.sparse.images.items())
 
 
 def _with(value: Any, path: Sequence[str], text: str) -> Any:
@@ -119,14 +121,15 @@ def _absolute_atom(folder: Path, found: re.Match[str]) -> str:
 
 
 def _clip_relocated(clip: "ClipRules", source: Path) -> "ClipRules":
-    """A clip whose motion module and LoRAs, where they are paths, are named by absolute ones."""
+    """A clip whose motion module, LoRAs and SparseControl network, where they are paths, are named by absolute ones."""
     loras = tuple(replace(one, name=_if_path(source, one.name)) for one in clip.loras)
-    return replace(clip, loras=loras, module=_if_path(source, clip.module))
+    sparse = clip.sparse and replace(clip.sparse, model=_if_path(source, clip.sparse.model))
+    return replace(clip, loras=loras, sparse=sparse, module=_if_path(source, clip.module))
 
 
 def _if_path(folder: Path, name: str) -> str:
     """A name that stands for something in the project's folder as its path."""
-    return _absolute(folder, name) if (folder / Path(name).expanduser()).exists() else name
+    return _absolute(folder, name) if name and (folder / Path(name).expanduser()).exists() else name
 
 
 def _absolute(folder: Path, path: str) -> str:

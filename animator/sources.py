@@ -1,11 +1,11 @@
 """Sources: what modes are made of, with every name already turned into an object."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import lcm
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class Sources:
     flow: Callable[[], FlowEstimator]  # the project's, likewise
     flows: Callable[[str], FlowEstimator]  # by name, likewise
     controls: Controls  # the control units of the project
+    look: Callable[[str, Mapping[str, Any], Image], Image]  # what a control keeps of a picture; by name and options
     finder: Callable[[str], Finder]  # by the name of a model, likewise
     people: Callable[[str], Finder]  # by the weights of a matting network, likewise
     faces: Callable[[FaceRules], Callable[[Image], Image]]  # draws faces anew, likewise

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from animator.clip_rules import End
+from animator.clip_rules import End, SparseRules
 from animator.closing import Ring
+from animator.guided import guide_keys
 from animator.hearing import series_of
 from animator.params import FrameParams
 from animator.project import Project
@@ -27,7 +28,7 @@ from core.hashing import array_fingerprint, fingerprint
 from core.image import Image, Mask, resized
 from core.seeds import SEED_RANGE
 from diffusion.clips.families import Traits
-from diffusion.clips.order import ClipFrame, ClipOrder, Ends, end_shares, held
+from diffusion.clips.order import ClipFrame, ClipOrder, Ends, SparsePictures, end_shares, held
 from diffusion.clips.windows import WindowRules, calls, told, weights
 from diffusion.request import ControlImage, Inpaint, PromptMix
 from media.footage import Footage
@@ -99,6 +100,8 @@ class Clip:
         own = (self.closed, rules, self.windows, self._traits, self._project.size, self._project.seed)
         made_of = (self._sources.generator.identity, self._sources.moving, self._sources.controls.identity)
         ends = [array_fingerprint(one) for one in self.order.ends.pictures] if self.order.ends else []
+        sparse = self.order.sparse
+        ends += [array_fingerprint(one) for one in sparse.images.values()] if sparse else []
         files = [checksum(tuple(footage.files())) for footage in self._footage.values()]
         steered = [self.timeline[index].controls for index in range(len(self.timeline))]
         return fingerprint("clip", *own, *made_of, *files, *ends, repr(self.frames), repr(steered))
@@ -155,6 +158,7 @@ class Clip:
             init=self._picture if rules.video else None,
             mask=self._mask if rules.mask else None,
             controls=self._shown if project.controls else None,
+            sparse=self._sparse(rules.sparse) if rules.sparse else None,
             adapter=(rules.adapter, rules.adapter_weight) if rules.adapter else None,
         )
 
@@ -219,6 +223,18 @@ class Clip:
         pictures = tuple(self._sources.picture(end.image, self._project.size) for end in given)
         shares = end_shares(len(self.frames), _curve(first), _curve(last), closed=self.closed)
         return Ends(pictures, shares)
+
+    def _sparse(self, rules: SparseRules) -> SparsePictures:
+        """What a SparseControl network is shown, as its control sees it."""
+        project, look = self._project, self._sources.look
+        weights = self._over_time(rules.weight, "clip.sparse.weight")
+        last = len(self.timeline) - 1
+        pictures = {
+            frame: look(rules.control, rules.options, self._sources.picture(path, project.size))
+            for frame, path in guide_keys(rules.images, project.frames, project.seed).items()
+        }
+        own = [float(weights[self.timeline[min(index, last)].moment]) for index in range(len(self.frames))]
+        return SparsePictures(pictures, own, rules.start, rules.end)
 
     @cached_property
     def _footage(self) -> dict[str, Footage]:

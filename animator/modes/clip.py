@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from animator.clip_checks import clip_faults, motion_faults
 from animator.together import Clip, each_its_own
+from core.checksum import checksum
 from core.errors import Fault
 from core.hashing import fingerprint
 
@@ -22,10 +23,14 @@ def build(project: "Project", sources: "Sources") -> Clip:
     from dataclasses import replace
 
     from diffusion.clips.motion_files import lora_path, motion_identity, motion_path, traits_of
+    from diffusion.models.control_files import control_identity, control_path
+    from diffusion.prompt.named import network_file
 
     path = motion_path(project.clip.module, project.model, sources.folder)
     loras = [motion_identity(lora_path(one.name, sources.folder)) for one in project.clip.loras]
-    moving = fingerprint(motion_identity(path), *loras)
+    others = [control_identity(control_path(project.clip.sparse.model))] if project.clip.sparse else []
+    others += [checksum((network_file("lora", project.clip.adapter),))] if project.clip.adapter else []
+    moving = fingerprint(motion_identity(path), *loras, *others)
     return Clip(project, replace(sources, moving=moving), traits_of(path), each_its_own)
 
 

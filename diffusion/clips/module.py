@@ -131,16 +131,19 @@ def _settings(config: Mapping[str, Any], module: MotionModule) -> dict[str, Any]
     known = inspect.signature(UNetMotionModel.__init__).parameters
     settings = {key: value for key, value in config.items() if key in known}
     for side in ("down", "up"):
-        kinds = config[f"{side}_block_types"]
-        name = side.capitalize()
-        settings[f"{side}_block_types"] = [
-            f"CrossAttn{name}BlockMotion" if "CrossAttn" in kind else f"{name}BlockMotion" for kind in kinds
-        ]
+        settings[f"{side}_block_types"] = moving_blocks(config, side)
     settings["num_attention_heads"] = config.get("num_attention_heads") or config["attention_head_dim"]
     settings["motion_num_attention_heads"] = module.heads
     settings["motion_max_seq_length"] = module.traits.positions
     settings["use_motion_mid_block"] = any(key.startswith("mid_block.") for key in module.tensors)
     return {**settings, "_class_name": "UNetMotionModel"}
+
+
+def moving_blocks(config: Mapping[str, Any], side: str) -> list[str]:
+    """The classes of the blocks that move, on the way down or up, by a UNet's settings."""
+    name = side.capitalize()
+    kinds = config[f"{side}_block_types"]
+    return [f"CrossAttn{name}BlockMotion" if "CrossAttn" in kind else f"{name}BlockMotion" for kind in kinds]
 
 
 def _fill(moving: Any, module: MotionModule, model: LoadedModel) -> None:

@@ -1,6 +1,6 @@
 """ClipOrder: everything that defines one clip. Imports no torch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -47,6 +47,16 @@ class Ends:
 
 
 @dataclass(frozen=True, slots=True)
+class SparsePictures:
+    """What a SparseControl network is shown."""
+
+    images: Mapping[int, Image]  # by frame; uint8, H x W x 3, RGB, of the clip's size
+    weights: Sequence[float]  # 0..2, of every frame
+    start: float  # 0..1, share of the steps after which it acts
+    end: float  # 0..1, share of the steps after which it acts no more
+
+
+@dataclass(frozen=True, slots=True)
 class ClipOrder:
     """One clip: frames that belong together."""
 
@@ -64,6 +74,7 @@ class ClipOrder:
     init: Callable[[int], Image] | None = None  # the picture a frame is drawn over, of the clip's size
     mask: Callable[[int], Inpaint] | None = None  # with `init` or `ends` only
     controls: Callable[[int], tuple[ControlImage, ...]] | None = None  # the same networks for every frame
+    sparse: SparsePictures | None = None
     adapter: tuple[str, float] | None = None  # a LoRA that the motion module was trained with, and its weight
 
 

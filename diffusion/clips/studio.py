@@ -22,6 +22,7 @@ from diffusion.clips.memory import Needs, check, free_memory
 from diffusion.clips.module import MotionLora, MotionModule, Strengths, moving_unet
 from diffusion.clips.noise import ClipNoise, refined, rescheduled
 from diffusion.clips.order import ClipFrame, ClipOrder, Ends
+from diffusion.clips.sparse import SparseControl, SparseSteer
 from diffusion.clips.words import Told, Words
 from diffusion.kit import Kit, size_facts
 from diffusion.masking import blend
@@ -53,6 +54,7 @@ class ClipStudio:
         model: LoadedModel,
         module: MotionModule | None = None,
         loras: Sequence[MotionLora] = (),
+        sparse: SparseControl | None = None,
         load_control: LoadControl | None = None,
         files: NamedFiles | None = None,
     ) -> None:
@@ -62,6 +64,7 @@ class ClipStudio:
             model: shared; outside of `latents` it is as it was loaded.
             module: of its family.
             loras: of the motion module.
+            sparse: the network that is shown the sparse pictures of orders.
             load_control: gives control networks by name.
             files: finds LoRAs, hypernetworks and embeddings by name.
 
@@ -69,7 +72,7 @@ class ClipStudio:
             WeightsError: for a motion module or LoRA that does not fit.
         """
         self._kit = Kit(model, files)
-        self._module, self._load_control = module, load_control
+        self._module, self._sparse, self._load_control = module, sparse, load_control
         self._moving = None if module is None else moving_unet(model, module)
         self._strengths = None if module is None else Strengths(self._moving, loras)
         own = model.alphas_cumprod.numpy()
@@ -245,13 +248,14 @@ class ClipStudio:
         """The UNet with strengths and control networks of the frames that are drawn."""
         model = self._kit.model
         facts = size_facts(model, self._kit.canvas(order.size))
-        controls = self._controlled(order, plan, facts)
+        controls, sparse = self._controlled(order, plan, facts), self._sparsely(order, plan)
 
         def steer(
             latents: Tensor, times: Tensor, tokens: Tensor, pooled: Tensor | None, asked: Sequence[Asked]
         ) -> Added:
             self._set_strengths(order, asked)
-            return controls(latents, times, tokens, pooled, asked)
+            told = (latents, times, tokens, pooled, asked)
+            return summed([controls(*told), sparse(*told)])
 
         if self._module is None:
             return still_call(model.unet, facts, steer)
@@ -263,7 +267,6 @@ class ClipStudio:
         if order.controls is None:
             return _nothing
         model, canvas = self._kit.model, self._kit.canvas(order.size)
-        levels = [self._training.timestep(sigma) for sigma in plan.sigmas[:-1]]
         most = max(64, HINTS_KEPT // (3 * order.size.width * order.size.height))
         shown = lru_cache(maxsize=most)(order.controls)
 
@@ -274,7 +277,7 @@ class ClipStudio:
             rows = [Row(place, one.is_negative) for place, one in enumerate(one for one in asked for _ in one.window)]
             kinds = [int(row.is_negative) for row in rows]
             told = None if pooled is None else {"text_embeds": pooled, "time_ids": facts[kinds]}
-            share = sum(level > float(times[0]) + SAME_TIME for level in levels) / len(levels)
+            share = self._done(plan, float(times[0]))
             frames = [frame for one in asked for frame in one.window]
             requests = [replace(order.frames[frame].request, controls=shown(frame)) for frame in frames]
             moment = Moment(flat, times[:1].expand(len(flat)), tokens, told)
@@ -283,6 +286,24 @@ class ClipStudio:
             return summed([one for one in found if one is not None])
 
         return added
+
+    def _sparsely(self, order: ClipOrder, plan: SamplerPlan) -> Steer:
+        """What a SparseControl network adds."""
+        if order.sparse is None or self._sparse is None:
+            return _nothing
+        steering = SparseSteer(self._sparse, order.sparse, self._kit)
+
+        def added(
+            latents: Tensor, times: Tensor, tokens: Tensor, _pooled: Tensor | None, asked: Sequence[Asked]
+        ) -> Added:
+            return steering.added(latents, times, tokens, asked, self._done(plan, float(times[0])))
+
+        return added
+
+    def _done(self, plan: SamplerPlan, time: float) -> float:
+        """Share of the steps that are done at a timestep, 0..1."""
+        levels = [self._training.timestep(sigma) for sigma in plan.sigmas[:-1]]
+        return sum(level > time + SAME_TIME for level in levels) / len(levels)
 
     def _set_strengths(self, order: ClipOrder, asked: Sequence[Asked]) -> None:
         if self._strengths is None:

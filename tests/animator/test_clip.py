@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from diffusers import SparseControlNetModel
 
 from animator.job import RenderJob
 from animator.project import parse
@@ -12,8 +14,10 @@ from animator.steps import Sampled
 from commands.clip import keyed
 from core.devices import ModelPool
 from core.errors import ProjectError, UserError
+from diffusion.clips.module import moving_blocks
 from diffusion.models.load import load_model
 from media.read import read_image
+from media.stills import write_png
 from tests.diffusion.clips.toys import write_module
 
 BASE = {
@@ -118,6 +122,40 @@ def test_a_morph_is_closed_and_its_keys_have_their_seeds(folder, tmp_path):
     assert len(list(made.run())) == 4
 
 
+def test_a_clip_is_drawn_towards_pictures_at_some_of_its_frames(folder, tmp_path):
+    """Through a project: the embedded model with a SparseControl network of its shape."""
+    model = load_model("mini", ModelPool())
+    torch.manual_seed(5)
+    network = SparseControlNetModel(
+        in_channels=model.unet.config.in_channels,
+        conditioning_channels=model.autoencoder.channels,
+        down_block_types=moving_blocks(model.unet.config, "down"),
+        block_out_channels=tuple(model.unet.config.block_out_channels),
+        layers_per_block=model.unet.config.layers_per_block,
+        cross_attention_dim=model.unet.config.cross_attention_dim,
+        attention_head_dim=model.unet.config.attention_head_dim,
+        norm_num_groups=model.unet.config.norm_num_groups,
+    )
+    for name, values in network.named_parameters():
+        if name.startswith("controlnet_"):
+            torch.nn.init.normal_(values, std=0.3)
+    network.save_pretrained(folder / "sparse")
+    write_png(folder / "key.png", np.full((32, 32, 3), 200, np.uint8))
+    module, pool = {"module": str(folder / "motion")}, ModelPool()
+    rules = {"model": str(folder / "sparse"), "images": {"2": "key.png"}}
+    plain, drawn, brighter = (
+        job(folder, tmp_path / name, pool, frames=4, prompts={"0": "sea"}, clip=module | clip)
+        for name, clip in (
+            ("plain", {}),
+            ("drawn", {"sparse": rules}),
+            ("brighter", {"sparse": rules | {"control": "picture", "options": {"invert": True}}}),
+        )
+    )
+    assert len({one.mode.identity for one in (plain, drawn, brighter)}) == 3
+    frames = [[frame.image for frame in one.run()] for one in (plain, drawn)]
+    assert not np.array_equal(frames[0][2], frames[1][2])
+
+
 def test_a_generator_without_a_model_shows_the_frames_it_makes(folder, tmp_path):
     assert len(list(job(folder, tmp_path, generator="noise").run())) == 20
 
@@ -156,6 +194,15 @@ def test_what_is_wrong_is_told(folder, changes, told):
         ({"mask": "mask.png"}, "nothing that it keeps"),
         ({"adapter_weight": 0.5}, "there is no adapter"),
         ({"short": "hold"}, "nothing that could end"),
+        ({"adapter": "nowhere"}, "clip.adapter"),
+        ({"sparse": {"images": {"0": "a.png"}}}, "clip.sparse.model: is missing"),
+        ({"sparse": {"model": "nowhere", "images": {"0": "a.png"}}}, "clip.sparse.model"),
+        ({"sparse": {"model": "x"}}, "clip.sparse.images: there is none"),
+        ({"sparse": {"model": "x", "images": {"20": "a.png"}}}, "frame 20 is beyond the clip"),
+        ({"sparse": {"model": "x", "images": {"soon": "a.png"}}}, "clip.sparse.images.soon"),
+        ({"sparse": {"model": "x", "images": {"0": "a.png"}, "control": "temporal"}}, "looks at more than a picture"),
+        ({"sparse": {"model": "x", "images": {"0": "a.png"}, "start": 0.6, "end": 0.5}}, "lies before start"),
+        ({"sparse": {"model": "x", "images": {"0": "a.png"}, "weight": 3}}, "clip.sparse.weight: 3 is out of range"),
     ],
 )
 def test_what_is_wrong_with_a_clip_is_told(folder, clip, told):
@@ -176,8 +223,6 @@ def test_a_clip_section_in_another_mode_is_told(folder):
 def test_a_video_that_ends_too_soon_is_told_unless_it_is_held_or_looped(folder):
     shots = folder / "shots"
     shots.mkdir(exist_ok=True)
-    from media.stills import write_png
-
     for n in range(3):
         write_png(shots / f"{n}.png", np.full((32, 32, 3), 60 * n, np.uint8))
     clip = {"module": str(folder / "motion"), "video": "shots"}
