@@ -28,6 +28,7 @@ UNUSED = (
     "cadence",
     "hires",
     "feedback",
+    "faces",
 )  # sections of other modes
 CONSTANT = ("cfg", "denoise")  # of `sampling`: all that may change over a clip
 UNUSED_NUMBERS = ("skip_negative_below", "skip_negative_early", "extra_noise")
