@@ -74,7 +74,7 @@ class SparseSteer:
         if not rows or not self._pictures.start <= share <= self._pictures.end:
             return Added()
         hints, known = zip(*(self._of(asked[row]) for row in rows), strict=True)
-        words = tokens.unflatten(0, (len(asked), -1))[rows].flatten(0, 1)
+        words = tokens.reshape(len(asked), -1, *tokens.shape[1:])[rows].flatten(0, 1)
         like = latents[rows].transpose(1, 2)
         down, middle = self._control.network(
             like,
@@ -97,7 +97,7 @@ class SparseSteer:
 
     def _spread(self, found: Tensor, weights: Sequence[float], rows: Sequence[int], count: int) -> Tensor:
         """Residuals of some windows by the weights of their frames, zero for the others; count * F rows."""
-        scaled = (found * found.new_tensor(weights).view(-1, 1, 1, 1)).unflatten(0, (len(rows), -1))
+        scaled = (found * found.new_tensor(weights).view(-1, 1, 1, 1)).reshape(len(rows), -1, *found.shape[1:])
         whole = found.new_zeros(count, *scaled.shape[1:])
         whole[rows] = scaled
         return whole.flatten(0, 1)
