@@ -44,7 +44,7 @@ from diffusion.upscalers import latent_mode
 from diffusion.upscaling import enlarger
 
 SAME_TIME = 0.51  # training steps; timesteps nearer than this are one, rounded or not
-MOST_TOGETHER = 4  # pictures in one batch; more are hardly faster and cost memory. Where that is low: one
+MOST_TOGETHER = {"low": 1, "balanced": 4, "high": 8}  # pictures in one batch, by the memory there is for them
 
 FloatPicture = NDArray[np.float32]  # H x W x 3, RGB, sRGB, about 0..1, not clipped; NaN where a model broke
 Load = Callable[[str], LoadedModel]
@@ -115,7 +115,7 @@ class Studio:
         self._upscaler = upscaler or partial(enlarger, pool=ModelPool())
         self._files = files or NamedFiles()
         self._kits = {"": Kit(model, self._files)}
-        self._most_together = 1 if tuning().memory == "low" else MOST_TOGETHER
+        self._most_together = MOST_TOGETHER[tuning().memory]
 
     @property
     def is_half(self) -> bool:

@@ -29,7 +29,7 @@ class Unit:
     """One network with what it is shown of every picture of a batch, in the same order."""
 
     network: Steerer
-    hints: Tensor  # N x channels x H x W, 0..1
+    seen: tuple[Tensor, ...]  # N rows each: what it sees in its hints
     weights: tuple[float, ...]
     windows: tuple[tuple[float, float], ...]  # shares of the steps, 0..1, at which it begins and ends to act
     modes: tuple[ControlMode, ...]
@@ -47,9 +47,9 @@ class Unit:
         weights = [self._weight(row, share) for row in rows]
         if not any(weights):
             return None
-        images, like = [row.image for row in rows], moment.latents
-        with resident(self.network.network, like.device):
-            residuals = self.network.residuals(self.hints[images].to(like.device, like.dtype), moment)
+        images = [row.image for row in rows]
+        seen = [one[images].to(moment.latents.device) for one in self.seen]
+        residuals = self.network.residuals(seen, moment)
         if self.network.is_global:
             residuals = [one.mean(dim=(2, 3), keepdim=True).expand_as(one) for one in residuals]
         scaled = [one * self._factors(layer, weights, rows, one) for layer, one in enumerate(residuals)]
@@ -138,9 +138,8 @@ def units(
             tokens = torch.cat([network.tokens(control.hint.image) for control in own])
             found.append(PromptUnit(network, tokens, network.tokens(None), *shared))
             continue
-        pairs = zip(own, requests, strict=True)
-        hints = torch.cat([_hint(control, network.channels, request.size, canvas) for control, request in pairs])
-        found.append(Unit(network, hints if first.low_memory else hints.to(model.device), *shared))
+        hints = [_hint(control, network.channels, r.size, canvas) for control, r in zip(own, requests, strict=True)]
+        found.append(Unit(network, _seen(network, hints, model, stays=first.low_memory), *shared))
     return tuple(found)
 
 
@@ -182,6 +181,18 @@ def _hint(control: ControlImage, channels: int, size: Size, canvas: Size) -> Ten
     below, right = canvas.height - size.height, canvas.width - size.width
     whole = np.pad(values, ((0, below), (0, right), (0, 0)), mode="symmetric")
     return torch.from_numpy(whole).permute(2, 0, 1).unsqueeze(0).contiguous()
+
+
+def _seen(network: Steerer, hints: Sequence[Tensor], model: LoadedModel, *, stays: bool) -> tuple[Tensor, ...]:
+    """What the network sees in hints, one after the other: many large pictures at once are no faster.
+
+    Args:
+        stays: whether all of it stays in the main memory.
+    """
+    home = hints[0].device if stays else model.device
+    with resident(network.network, model.device):
+        looks = [[one.to(home) for one in network.seen(hint.to(model.device, model.dtype))] for hint in hints]
+    return tuple(torch.cat(layer) for layer in zip(*looks, strict=True))
 
 
 def _masks(

@@ -1,6 +1,7 @@
 """T2I-Adapters: small networks that look at the hint once, whatever the noise; folders and original single files."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isqrt
 from typing import Any
@@ -32,11 +33,15 @@ class Adapter:
     layers: int
     is_global: bool = False
 
-    def residuals(self, hints: Tensor, moment: Moment) -> list[Tensor]:
-        """One tensor for each block of the UNet; the same at every step. Hints are continued to whole cells."""
+    def seen(self, hints: Tensor) -> list[Tensor]:
+        """One tensor for each block of the UNet. Hints are continued to whole cells."""
         factor = self.network.downscale_factor
         below, right = (-side % factor for side in hints.shape[2:])
         return list(self.network(functional.pad(hints, (0, right, 0, below), mode="replicate")))
+
+    def residuals(self, seen: Sequence[Tensor], moment: Moment) -> list[Tensor]:
+        """What it has seen: the same at every step."""
+        return list(seen)
 
     def softness(self, layer: int) -> float:
         """As the web UI has it for four layers."""

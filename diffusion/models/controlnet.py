@@ -2,14 +2,15 @@
 
 import inspect
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from core.devices import ModelPool
+from core.devices import ModelPool, resident
 from core.errors import WeightsError
 from diffusion.models.adapter import CLASS as ADAPTER
 from diffusion.models.adapter import is_adapter, made_adapter, original_settings, renamed
@@ -36,6 +37,24 @@ Network = Steerer | ImagePrompt
 SOFT = 0.825  # from each layer to the one before, where the prompt counts more
 
 
+class Eyes(nn.Module):
+    """Stands where a ControlNet looks at its hint, which it would do anew at every step: takes what was seen once."""
+
+    def __init__(self, network: nn.Module, *, is_bgr: bool) -> None:
+        """Args: network: the layers that look; is_bgr: whether they want blue first."""
+        super().__init__()
+        self.network, self._is_bgr = network, is_bgr
+
+    def looked(self, hints: Tensor) -> Tensor:
+        """What is seen in hints, N x channels x H x W, 0..1."""
+        found: Tensor = self.network(hints.flip(1) if self._is_bgr else hints)
+        return found
+
+    def forward(self, seen: Tensor) -> Tensor:
+        """That itself."""
+        return seen
+
+
 @dataclass(frozen=True, slots=True)
 class ControlNetwork:
     """One ControlNet in eval mode; shared, never changed."""
@@ -47,16 +66,21 @@ class ControlNetwork:
     layers: int  # of what it adds, with the middle
     is_global: bool  # whether it says nothing of places, as "shuffle"
 
-    def residuals(self, hints: Tensor, moment: Moment) -> list[Tensor]:
+    def seen(self, hints: Tensor) -> list[Tensor]:
+        """One tensor on the grid of the latents."""
+        return [self.network.controlnet_cond_embedding.looked(hints)]
+
+    def residuals(self, seen: Sequence[Tensor], moment: Moment) -> list[Tensor]:
         """To the skip connections, the shallowest first, then to the middle."""
-        down, middle = self.network(
-            moment.latents,
-            moment.timesteps,
-            moment.context,
-            controlnet_cond=hints,
-            added_cond_kwargs=moment.facts,
-            return_dict=False,
-        )
+        with resident(self.network, moment.latents.device):
+            down, middle = self.network(
+                moment.latents,
+                moment.timesteps,
+                moment.context,
+                controlnet_cond=seen[0],
+                added_cond_kwargs=moment.facts,
+                return_dict=False,
+            )
         return [*down, middle]
 
     def softness(self, layer: int) -> float:
@@ -130,6 +154,9 @@ def _made_controlnet(
         )
     is_global = bool(config.global_pool_conditions) or "shuffle" in Path(name).name.lower()
     layers = len(network.controlnet_down_blocks) + 1
+    is_bgr = config.controlnet_conditioning_channel_order == "bgr"
+    network.controlnet_cond_embedding = Eyes(network.controlnet_cond_embedding, is_bgr=is_bgr)
+    network.register_to_config(controlnet_conditioning_channel_order="rgb")
     return ControlNetwork(name, identity, network, config.conditioning_channels, layers, is_global)
 
 

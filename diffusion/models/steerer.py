@@ -1,5 +1,6 @@
 """Steerer: a network that looks at a hint and adds to what a UNet sees, whatever kind it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -65,8 +66,12 @@ class Steerer(Protocol):
         """Whether it says nothing of places, as "shuffle"."""
         ...
 
-    def residuals(self, hints: Tensor, moment: Moment) -> list[Tensor]:
-        """What it makes of the hints (R x channels x H x W, 0..1), a tensor a layer, the shallowest first."""
+    def seen(self, hints: Tensor) -> list[Tensor]:
+        """What it sees in hints (N x channels x H x W, 0..1) whatever the noise; tensors of N rows. Asked for once."""
+        ...
+
+    def residuals(self, seen: Sequence[Tensor], moment: Moment) -> list[Tensor]:
+        """What it makes of what it has seen, R rows, at a moment: a tensor a layer, the shallowest first."""
         ...
 
     def softness(self, layer: int) -> float:
