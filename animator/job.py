@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 
@@ -53,6 +53,7 @@ from core.seeds import SEED_RANGE
 from interpolation.models import REGISTRY as INTERPOLATORS
 from interpolation.retime import Between
 from media.atomic import replacing
+from media.behind import behind
 from media.footage import Footage
 from media.formats import Delivery
 from media.read import read_image
@@ -158,10 +159,10 @@ class RenderJob:
             ring = None if self.span else Ring.of(self.project)
             batches = [stack.enter_context(self._sounding(batch, ring)) for batch in batches]
             sinks = [stack.enter_context(sink) for sink in self._sinks(batches)]
+            hand_over = stack.enter_context(behind(partial(_shared, sinks)))
             for frame, completed in delivered(chain([first], frames), ring, closer, self._frame):
                 for out in completed:
-                    for sink in sinks:
-                        sink(out)
+                    hand_over(out)
                 yield frame
         if between is not None and self.span is None:
             between.forget_the_rest()
@@ -277,6 +278,13 @@ class RenderJob:
         """What every file made here says about itself."""
         project = json.dumps(to_json(relocated(self.project, self.source, self.out)), ensure_ascii=False)
         return {EMBEDDED_KEY: project, "Software": "Driftloop"}
+
+
+def _shared(sinks: Sequence[Sink], frames: Iterator[Frame]) -> None:
+    """Gives each frame to all."""
+    for frame in frames:
+        for sink in sinks:
+            sink(frame)
 
 
 def with_seed(project: Project, out: Path) -> Project:

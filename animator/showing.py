@@ -1,8 +1,8 @@
 """Showing: what the control units of a project see when a frame is made, as hints for its request."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -35,6 +35,15 @@ class Seen:
     motion: Callable[[], FlowField] | None = None  # how the pixels of `previous` move; asked for where needed
     mask: Mask | None = None  # what is drawn anew, of the size of `init`
     view: Callable[[Image], Image] | None = None  # cuts a source's own picture to the part that is drawn
+    ready: Mapping[int, "Ready"] = field(default_factory=dict)  # what was made ahead, by the place of its unit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """What a unit's network is shown of a frame, and where the unit acts."""
+
+    hint: Hint
+    region: Mask | None = None  # of the size of frames; None: everywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +123,38 @@ class Controls:
         for place, (shown, own) in enumerate(zip(self._units, numbers, strict=True)):
             if not own.weight:
                 continue
-            if shown.is_constant and seen.view is None:
-                found.append(self._image(shown, own, self._constant_hint(place), moment))
-            elif (picture := shown.picture(moment, seen)) is not None:
-                found.append(self._image(shown, own, self._hint(shown, picture, moment, seen), moment))
+            ready = seen.ready.get(place) or self._ready(place, moment, seen)
+            if ready is not None:
+                found.append(_image(shown, own, ready))
             elif not shown.unit.looks_back:
                 _tell_resting(place, shown.unit.control, moment)
         return tuple(found)
+
+    def ahead(self, moment: int, init: Image) -> dict[int, Ready]:
+        """What the networks of a frame are shown of what is known before earlier frames are made, by unit.
+
+        Args:
+            moment: as for `shown`.
+            init: what the frame is made from.
+        """
+        seen, found = Seen(init), {}
+        for place, shown in enumerate(self._units):
+            if shown.unit.weight and not shown.unit.looks_back and (ready := self._ready(place, moment, seen)):
+                found[place] = ready
+        return found
+
+    def _ready(self, place: int, moment: int, seen: Seen) -> Ready | None:
+        """What a unit's network is shown; None where there is nothing to look at."""
+        shown = self._units[place]
+        if shown.is_constant and seen.view is None:
+            hint = self._constant_hint(place)
+        elif (picture := shown.picture(moment, seen)) is not None:
+            hint = self._hint(shown, picture, moment, seen)
+        else:
+            return None
+        if shown.mask is None or hint.hidden is not None:
+            return Ready(hint)
+        return Ready(hint, _brightness(fitted(shown.mask.at(moment), self._size, shown.unit.fit)))
 
     def _hint_of_constant(self, place: int) -> Hint:
         shown = self._units[place]
@@ -144,27 +178,26 @@ class Controls:
             )
         )
 
-    def _image(self, shown: Shown, numbers: UnitNumbers, hint: Hint, moment: int) -> ControlImage:
-        unit, region = shown.unit, None
-        if shown.mask is not None and hint.hidden is None:
-            region = _brightness(fitted(shown.mask.at(moment), self._size, unit.fit))
-        return ControlImage(
-            shown.model,
-            hint,
-            numbers.weight,
-            numbers.start,
-            numbers.end,
-            unit.mode,
-            unit.fit,
-            region,
-            unit.layers,
-            unit.low_memory,
-        )
-
 
 def numbers_of(unit: ControlUnit) -> UnitNumbers:
     """The numbers of a unit where there is a single frame."""
     return Track(UnitNumbers, "controls", unit.numbers(), 1).at(0)
+
+
+def _image(shown: Shown, numbers: UnitNumbers, ready: Ready) -> ControlImage:
+    unit = shown.unit
+    return ControlImage(
+        shown.model,
+        ready.hint,
+        numbers.weight,
+        numbers.start,
+        numbers.end,
+        unit.mode,
+        unit.fit,
+        ready.region,
+        unit.layers,
+        unit.low_memory,
+    )
 
 
 @lru_cache(maxsize=256)  # once a frame, however often it is drawn

@@ -112,7 +112,7 @@ class Sources:
         return Stylizing(
             identity=fingerprint("stylize", self.generator.identity, _models(project), self.controls.identity, *rules),
             generator=self.generator,
-            watcher=Watcher(clip, estimator, project.frames, cuts=source.cuts),
+            watcher=Watcher(clip, estimator, project.frames, cuts=source.cuts, annotate=self.controls.ahead),
             size=project.size,
             color=project.color,
             palette=palette,

@@ -75,12 +75,12 @@ class Stylizing:
         """Draws the step's frames."""
         params = step.frames[-1]
         if self._is_alone(params):
-            looked = [self.watcher.look(index, moves=False).image for index in step.indices]
+            looked = [self.watcher.look(index, moves=False) for index in step.indices]
             images = self._drawn_alone(step.frames, looked)
             return images, _anchored(params.index, images[-1])
         look = self.watcher.look(params.index)
         if look.is_cut or not carry.images:
-            [image] = self._drawn_alone(step.frames, [look.image])
+            [image] = self._drawn_alone(step.frames, [look])
             return [image], _anchored(params.index, image)
         anchor = next(name for name in carry.images if name.startswith(ANCHOR))
         trail = self.watcher.trail(int(anchor.removeprefix(ANCHOR)), params.index, look)
@@ -95,12 +95,13 @@ class Stylizing:
         asks = numbers.carry, numbers.color, numbers.smooth, numbers.attention
         return not any(asks) and self.grain == "seed" and not self.controls.looks_back
 
-    def _drawn_alone(self, frames: Sequence[FrameParams], images: Sequence[Image]) -> list[Image]:
+    def _drawn_alone(self, frames: Sequence[FrameParams], looks: Sequence[Look]) -> list[Image]:
         """Frames that nothing is carried to."""
         requests = []
-        for params, image in zip(frames, images, strict=True):
-            init = conditioned(image, params.coherence, self.color, None, params.noise_seed)
-            requests.append(params.request(self.size, init, self.controls.of(params, Seen(image))))
+        for params, look in zip(frames, looks, strict=True):
+            init = conditioned(look.image, params.coherence, self.color, None, params.noise_seed)
+            controls = self.controls.of(params, Seen(look.image, ready=look.ready))
+            requests.append(params.request(self.size, init, controls))
         return [self._coloured(image) for image in self.generator.generate(requests)]
 
     def _drawn(self, params: FrameParams, look: Look, past: Past) -> Image:
@@ -108,7 +109,7 @@ class Stylizing:
         numbers = params.stylize
         init = mixed(look.image, past.picture, past.belief * np.float32(numbers.carry))
         init = conditioned(init, params.coherence, self.color, None, params.noise_seed)
-        seen = Seen(look.image, past.previous, past.nearer, partial(_motion, look))
+        seen = Seen(look.image, past.previous, past.nearer, partial(_motion, look), ready=look.ready)
         request = self._eased(params.request(self.size, init, self.controls.of(params, seen)), params, past)
         drawn = self._coloured(self.generator.generate([request])[0])
         held = color_held(drawn, past.picture, past.belief, numbers.color)

@@ -1,10 +1,12 @@
 """Trail: how a clip moves from an anchor frame on, and how far that is to be believed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
+from animator.showing import Ready
 from core.image import FlowField, Image, Mask
 from motion.fields import agreement, carried, composed, motion_edges, warped
 
@@ -23,6 +25,7 @@ class Look:
     back: FlowField | None = None  # before(p) = image(p + back(p))
     belief: Mask | None = None  # 0 or 1: where the flow is believed
     is_cut: bool = False  # whether another scene begins here
+    ready: Mapping[int, Ready] = field(default_factory=dict)  # what control units are shown of it, by their place
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,10 +1,12 @@
 """Watching: the clip of a project frame by frame, decoded and looked at ahead while earlier frames are drawn."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
+from animator.showing import Ready
 from animator.source import Source
 from animator.trail import Look, Trail, believed
 from core.image import Image, Size
@@ -13,7 +15,9 @@ from interpolation.retime import is_cut
 from media.footage import Footage
 from motion.flow import FlowEstimator
 
-AHEAD = 3  # frames
+AHEAD = {True: 3, False: 8}  # frames, with their motion, which takes much memory, and without
+
+Annotate = Callable[[int, Image], Mapping[int, Ready]]  # a frame and its picture to what control units are shown
 
 
 class Clip:
@@ -39,9 +43,20 @@ class Clip:
 class Watcher:
     """Looks at a clip in a thread of its own, a few frames ahead of whoever asks."""
 
-    def __init__(self, clip: Clip, flow: FlowEstimator, frames: int, *, cuts: bool) -> None:
-        """Args: clip: of nobody else; flow: who sees motion; frames: how many; cuts: whether to look for them."""
+    def __init__(
+        self, clip: Clip, flow: FlowEstimator, frames: int, *, cuts: bool, annotate: Annotate | None = None
+    ) -> None:
+        """A watcher.
+
+        Args:
+            clip: of nobody else.
+            flow: who sees motion.
+            frames: how many there are.
+            cuts: whether to look for them.
+            annotate: makes what control units are shown; only ever asked in the watcher's thread.
+        """
         self._clip, self._flow, self._frames, self._cuts = clip, flow, frames, cuts
+        self._annotate = annotate
         self._thread = ThreadPoolExecutor(1, "watching")  # the only one that touches the clip
         self._waiting: deque[Future[Look]] = deque()
         self._looks: Iterator[Look] = iter(())
@@ -57,8 +72,8 @@ class Watcher:
             MediaError: if the clip ends before.
         """
         if (index, moves) != self._next:
-            self._looks = self._from(index, moves)
-            self._waiting = deque(self._thread.submit(next, self._looks) for _ in range(AHEAD))
+            self._looks = self._annotated(index, moves)
+            self._waiting = deque(self._thread.submit(next, self._looks) for _ in range(AHEAD[moves]))
         self._next = index + 1, moves
         self._waiting.append(self._thread.submit(next, self._looks))
         return self._waiting.popleft().result()
@@ -77,6 +92,11 @@ class Watcher:
         while trail.index < index:
             trail = trail.then(next(looks))
         return trail
+
+    def _annotated(self, index: int, moves: bool) -> Iterator[Look]:
+        """Yields looks from a frame on, with what control units are shown."""
+        for n, look in enumerate(self._from(index, moves), index):
+            yield look if self._annotate is None else replace(look, ready=self._annotate(n, look.image))
 
     def _from(self, index: int, moves: bool) -> Iterator[Look]:
         """Yields looks from a frame on."""

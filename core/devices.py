@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import UserError
@@ -51,19 +52,22 @@ class ModelPool:
     def __init__(self) -> None:
         """An empty pool; the device is chosen when the first model asks for it."""
         self._models: dict[tuple[str, str, Hashable], Any] = {}
+        self._one_at_a_time = RLock()  # libraries that make networks do so for one thread only
 
     def get(self, kind: str, name: str, options: Hashable, load: Callable[[], Loaded]) -> Loaded:
         """The model, loaded by `load` the first time it is asked for."""
         key = (kind, name, options)
-        if key not in self._models:
-            self._models[key] = load()
-        model: Loaded = self._models[key]
+        with self._one_at_a_time:
+            if key not in self._models:
+                self._models[key] = load()
+            model: Loaded = self._models[key]
         return model
 
     def drop(self, kind: str, name: str | None = None) -> None:
         """Forgets all models of a kind (or one of them) so that their memory can be used again."""
-        for key in [key for key in self._models if key[0] == kind and name in (None, key[1])]:
-            del self._models[key]
+        with self._one_at_a_time:
+            for key in [key for key in self._models if key[0] == kind and name in (None, key[1])]:
+                del self._models[key]
         empty_device_cache()
 
 

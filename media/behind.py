@@ -1,9 +1,10 @@
-"""Work that follows behind whoever makes the pictures: one thread, a bounded queue."""
+"""Work that follows behind whoever makes pictures or frames: one thread, a bounded queue."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
+from typing import TypeVar
 
 from core.errors import MediaError
 from core.image import Image
@@ -12,6 +13,7 @@ WAITING = 4  # pictures that may wait; more make the caller wait
 PATIENCE = 0.2  # seconds between two looks at whether the consumer still lives
 
 Write = Callable[[Image], None]
+Made = TypeVar("Made")  # a picture, or a picture with what belongs to it
 
 
 class Abandoned(Exception):
@@ -19,7 +21,7 @@ class Abandoned(Exception):
 
 
 @contextmanager
-def behind(consume: Callable[[Iterator[Image]], None]) -> Iterator[Write]:
+def behind(consume: Callable[[Iterator[Made]], None]) -> Iterator[Callable[[Made], None]]:
     """Runs `consume` in a thread, on the pictures that are handed to the function this gives.
 
     Leaving the block ends the pictures and waits for `consume`. If the block raises, `consume` sees `Abandoned`
@@ -35,7 +37,7 @@ def behind(consume: Callable[[Iterator[Image]], None]) -> Iterator[Write]:
         Whatever `consume` raises, at the next picture or at the end of the block.
         MediaError: for a picture that comes after the end.
     """
-    queue: Queue[Image | type[Abandoned] | None] = Queue(WAITING)
+    queue: Queue[Made | type[Abandoned] | None] = Queue(WAITING)
     with ThreadPoolExecutor(1, "behind") as pool:
         work = pool.submit(consume, _pictures(queue))
         try:
@@ -48,7 +50,7 @@ def behind(consume: Callable[[Iterator[Image]], None]) -> Iterator[Write]:
         work.result()
 
 
-def _pictures(queue: "Queue[Image | type[Abandoned] | None]") -> Iterator[Image]:
+def _pictures(queue: "Queue[Made | type[Abandoned] | None]") -> Iterator[Made]:
     """The pictures in the queue, up to None."""
     while (entry := queue.get()) is not None:
         if isinstance(entry, type):
@@ -56,7 +58,7 @@ def _pictures(queue: "Queue[Image | type[Abandoned] | None]") -> Iterator[Image]
         yield entry
 
 
-def _put(queue: "Queue[Image | type[Abandoned] | None]", entry: Image | None, work: "Future[None]") -> None:
+def _put(queue: "Queue[Made | type[Abandoned] | None]", entry: Made | None, work: "Future[None]") -> None:
     """Waits for room; raises what the consumer raised if it has ended."""
     while True:
         if work.done():
@@ -68,7 +70,7 @@ def _put(queue: "Queue[Image | type[Abandoned] | None]", entry: Image | None, wo
             continue
 
 
-def _empty(queue: "Queue[Image | type[Abandoned] | None]") -> None:
+def _empty(queue: "Queue[Made | type[Abandoned] | None]") -> None:
     """Throws away what waits; the only producer has stopped, so there is room afterwards."""
     try:
         while True:

@@ -110,7 +110,8 @@ def unit(home, name, **fields):
 def test_a_control_lora_is_the_network_it_stands_for(home, model):
     found = load_control(str(home / "lora.safetensors"), model, ModelPool()).network.state_dict()
     for key, value in EXPECTED[0].state_dict().items():
-        torch.testing.assert_close(found[key.replace("cond_embedding.", "cond_embedding.network.")], value, atol=1e-6, rtol=1e-5)
+        own = found[key.replace("cond_embedding.", "cond_embedding.network.")]
+        torch.testing.assert_close(own, value, atol=1e-6, rtol=1e-5)
     assert found["controlnet_cond_embedding.network.conv_out.weight"].shape == (16, 8, 3, 3)
 
 
