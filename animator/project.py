@@ -81,6 +81,7 @@ class DepthRules:
     options: Mapping[str, Any] = field(default_factory=dict)  # of that depth model
     equalize: bool = False  # spread depths evenly over 1..2 in every frame, as Deforum does
     spread: Literal["nearness", "distance"] = "nearness"  # equalize only: of what the even spread is
+    warp: bool = True  # false: pictures move as if all were at distance 1; depth is for masks and files alone
     save: bool = False  # write depth/000000.png, 16 bit, with a fixed scale
 
 
@@ -225,7 +226,8 @@ def parse(
     project, uneven = _timed(project, given={name for name in ("frames", "fps") if name in data})
     misshapen += uneven
     further = (fault for fault in faults_of(project, folder) if not is_told(fault.field, misshapen))
-    faults = [*imported.faults, *map(imported.told, [*mistakes, *misnamed, *misshapen, *further])]
+    refused = imported.but_for({change.partition("=")[0].strip() for change in changes})
+    faults = [*refused, *map(imported.told, [*mistakes, *misnamed, *misshapen, *further])]
     if faults:
         raise ProjectError(source, faults)
     idle = chain.from_iterable(told(project) for told in WARNINGS)

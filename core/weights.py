@@ -224,6 +224,13 @@ def is_hub_id(name: str) -> bool:
     )
 
 
+def is_in_hub_cache(name: str) -> bool:
+    """Whether a hub repository was downloaded before."""
+    from huggingface_hub import try_to_load_from_cache
+
+    return is_hub_id(name) and isinstance(try_to_load_from_cache(name, "config.json"), str)
+
+
 def missing(kind: ModelKind, name: str) -> WeightsError:
     """The error for a name that stands for nothing: where it looked, and what comes nearest."""
     names = list(dict.fromkeys(file.stem for file in listed(kind)))

@@ -12,10 +12,10 @@ import numpy as np
 
 from animator.checks import LONGEST_NAME
 from animator.importers import Imported
+from animator.importers.deforum_depth import depth
 from animator.importers.deforum_key import OFF
 from animator.importers.deforum_outputs import outputs
 from animator.importers.deforum_sources import (
-    SEEING_DISTANCE,
     controls,
     faces,
     feedback,
@@ -28,9 +28,7 @@ from animator.importers.deforum_sources import (
 from animator.importers.deforum_subtitles import subtitles
 from animator.importers.deforum_units import as_schedule, constant, init_denoise, named, scaled_text
 from animator.importers.deforum_words import words
-from animator.jsontext import shown
 from core.errors import Fault, ScheduleError
-from core.weights import ModelKind, on_this_machine
 from schedules.rewrite import canonical
 from schedules.schedule import Schedule
 
@@ -43,16 +41,6 @@ COLORS = {"None": "none", "Image": "lab", "Video Input": "lab", "LAB": "lab", "H
 NOISES = {"uniform": "white"}
 WORLD = 1 / 400  # frame heights for one unit of a 3D translation: 1/200 world unit, and a frame is 2 of those high
 TOKEN_LENGTH = 50  # characters of a setting's value in batch_name
-DEPTH_MODEL = ModelKind("depth model", (), (".safetensors", ".bin"), marks=("config.json",))
-NEAREST = {
-    "midas-3-hybrid": "Intel/dpt-large",
-    "midas-3.1-beitlarge": "Intel/dpt-beit-large-512",
-    "zoe": "Intel/zoedepth-nyu-kitti",
-    "zoe+adabins (old)": "Intel/zoedepth-nyu-kitti",
-    "midas+adabins (old)": "Intel/dpt-large",
-    "adabins": "Intel/zoedepth-nyu",
-    "leres": "depth-anything/Depth-Anything-V2-Large-hf",
-}  # the maintained models that see most like the ones Deforum names
 
 
 def run(settings: Settings) -> Imported:
@@ -151,46 +139,6 @@ def _motion_in_depth(settings: Settings) -> Imported:
         f"border {settings['border']!r}: the 3D warp, and with it the perspective flip, fills in as padding_mode says"
     )
     return Imported({"camera": camera, "warp": warp}, () if settings["border"] == "replicate" else (note,))
-
-
-def depth(settings: Settings) -> Imported:
-    """Where depth comes from."""
-    if settings["animation_mode"] != "3D":
-        saved = {"depth": {"model": "mini", "save": True}}
-        return Imported(saved if settings["save_depth_maps"] is True else {})
-    save = settings["save_depth_maps"]
-    if not settings["use_depth_warping"]:
-        return Imported({"depth": {"model": "flat", "save": save}})
-    algorithm = settings["depth_algorithm"]
-    nearest = NEAREST.get(str(algorithm).lower())
-    if nearest is None:
-        fault = Fault(
-            "depth_algorithm", f"{shown(algorithm)} is no depth model of Deforum", f"Known: {', '.join(NEAREST)}"
-        )
-        return Imported({}, faults=(fault,))
-    found = _on_this_machine(nearest)
-    spread = "distance" if str(algorithm).lower() in SEEING_DISTANCE else "nearness"
-    rules = {"equalize": True, "spread": spread, "save": save}
-    if found:
-        rules |= {"model": "transformers", "options": {"model": found}}
-        notes = [f"depth_algorithm {algorithm!r}: {found} looks for depth, spread evenly over 1..2 as in Deforum"]
-    else:
-        rules |= {"model": "mini", "spread": "nearness"}
-        notes = [
-            f"depth_algorithm {algorithm!r}: the embedded model `mini` looks for depth, spread evenly over 1..2; "
-            f"nearer to the original is {nearest}: put a download of it into a models folder and it is used"
-        ]
-    if "(old)" in algorithm:
-        notes.append("midas_weight: depth of one model, spread evenly; old versions mixed two, unspread")
-    return Imported({"depth": rules}, tuple(notes))
-
-
-def _on_this_machine(nearest: str) -> str | None:
-    """A depth model in the models folders, by its hub name or the last part of that."""
-    for name in (nearest, nearest.rpartition("/")[2]):
-        if on_this_machine(DEPTH_MODEL, name) is not None:
-            return name
-    return None
 
 
 def sampling(settings: Settings) -> Imported:

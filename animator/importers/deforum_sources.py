@@ -62,6 +62,12 @@ def takes_hybrid(settings: Settings) -> bool:
     return asked and settings["animation_mode"] in ("2D", "3D")
 
 
+def takes_depth_mask(settings: Settings) -> bool:
+    """Whether the video is mixed in where it is near or far."""
+    is_mixed = takes_hybrid(settings) and settings["hybrid_composite"] not in OFF
+    return is_mixed and str(settings["hybrid_comp_mask_type"]).lower() in ("depth", "video depth")
+
+
 def takes_masks(settings: Settings) -> bool:
     """Whether part of every picture is drawn."""
     return bool(settings["use_mask"] or settings["use_mask_video"])
@@ -92,7 +98,7 @@ def hybrid(settings: Settings) -> Imported:
     composite = str(settings["hybrid_composite"]).lower() if settings["hybrid_composite"] not in OFF else "none"
     kind, inverse = str(settings["hybrid_comp_mask_type"]).lower(), settings["hybrid_comp_mask_inverse"]
     notes = []
-    if kind in ("depth", "video depth") and str(settings["depth_algorithm"]).lower() in SEEING_DISTANCE:
+    if takes_depth_mask(settings) and str(settings["depth_algorithm"]).lower() in SEEING_DISTANCE:
         inverse = not inverse
         notes.append(
             f"hybrid_comp_mask_type: maps of {settings['depth_algorithm']} are dark where it is near; so inverted"

@@ -1,5 +1,7 @@
 """3D: every frame is the one before it, seen from a moved camera through its depth map, then re-imagined."""
 
+import numpy as np
+
 from animator.feedback import Feedback, Mover
 from animator.params import FrameParams
 from animator.project import Project
@@ -13,10 +15,12 @@ def build(project: Project, sources: Sources) -> Feedback:
     """The mode for one project."""
     warp, estimator = project.warp, sources.depth()
 
+    rules = project.depth
+
     def look(picture: Image, index: int) -> Mover:
-        depth = estimator.estimate(picture, index)
-        if project.depth.equalize:
-            depth = equalized(depth, project.depth.spread)
+        depth = estimator.estimate(picture, index) if rules.warp else np.ones(picture.shape[:2], np.float32)
+        if rules.equalize:
+            depth = equalized(depth, rules.spread)
 
         def move(image: Image, params: FrameParams) -> Image:
             return warp3d(
@@ -32,4 +36,4 @@ def build(project: Project, sources: Sources) -> Feedback:
 
         return move
 
-    return sources.feedback(project, look, "depth", estimator.identity, project.depth.equalize, project.depth.spread)
+    return sources.feedback(project, look, "depth", estimator.identity, rules.equalize, rules.spread, rules.warp)

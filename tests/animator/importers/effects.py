@@ -3,7 +3,7 @@
 Files: clip and masks are folders of pictures, a.png, b.png, alpha.png are pictures, s.wav is a sound.
 """
 
-FLAT, DEEP = {"animation_mode": "2D"}, {"animation_mode": "3D"}
+FLAT, DEEP = {"animation_mode": "2D"}, {"animation_mode": "3D", "depth_algorithm": "mini"}
 VIDEO = {"animation_mode": "Video Input", "video_init_path": "clip"}
 INIT = {"use_init": True, "init_image": "a.png"}
 MASK = INIT | {"use_mask": True, "mask_file": "b.png", "mask_overlay_blur": 0}
@@ -46,7 +46,7 @@ EFFECTS = {
     "animation_prompts_positive": ({}, "sharp"),
     "animation_prompts_negative": ({}, "blurry"),
     # motion
-    "animation_mode": ({}, "3D"),
+    "animation_mode": ({"depth_algorithm": "mini"}, "3D"),
     "max_frames": ({}, 3),
     "border": ({"translation_x": "0: (9)"}, "wrap"),
     "angle": ({}, "0: (5)"),

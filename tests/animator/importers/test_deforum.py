@@ -18,12 +18,13 @@ PLAIN = ["generator=noise", "export=[]"]
 
 
 def complete(**settings):
-    """A settings file as Deforum writes it: every key, at its default."""
+    """A settings file as Deforum writes it: every key, at its default; depth is seen by who needs no download."""
     keys = {key: row.default for key, row in KEYS.items() if row.default is not NO_DEFAULT and key not in NOT_WRITTEN}
     keys = {key: value for key, value in keys.items() if not key.startswith(("cn_6", "cn_7", "cn_8", "cn_9", "cn_10"))}
     run = {"prompts": {"0": "a beach", "30": "a forest --neg people"}, "legacy_colormatch": False}
     information = {"sd_model_name": "v1-5.ckpt", "sd_model_hash": "e1441589", "deforum_git_commit_id": "abc"}
-    return keys | run | information | settings
+    deep = {"depth_algorithm": "mini"} if settings.get("animation_mode") == "3D" else {}
+    return keys | run | information | deep | settings
 
 
 def imported(**settings):
@@ -139,10 +140,30 @@ def test_the_old_aspect_formula_is_the_shape_of_the_frame():
     assert made.camera["aspect"] == 1.5
 
 
-def test_depth_models_are_told_with_their_nearest():
-    for algorithm, nearest in (("Midas-3-Hybrid", "Intel/dpt-large"), ("zoe", "Intel/zoedepth-nyu-kitti")):
-        notes = imported(animation_mode="3D", depth_algorithm=algorithm).warnings
-        assert any("mini" in note and nearest in note for note in notes)
+@pytest.mark.parametrize(
+    ("algorithm", "nearest"), [("Midas-3-Hybrid", "Intel/dpt-large"), ("zoe", "Intel/zoedepth-nyu-kitti")]
+)
+def test_a_depth_model_without_weights_is_told_with_what_to_download_and_what_needs_none(algorithm, nearest):
+    deep = complete(animation_mode="3D", depth_algorithm=algorithm)
+    with pytest.raises(ProjectError, match=rf"huggingface\.co/{nearest}.*--set depth\.model=mini"):
+        parse(deep, "x.txt", name="x", changes=PLAIN)
+    loaded = parse(deep, "x.txt", name="x", changes=[*PLAIN, "depth.model=mini"])
+    assert (loaded.project.depth.model, loaded.project.depth.equalize) == ("mini", True)
+    assert any(note.startswith("depth.equalize") for note in loaded.warnings)
+
+
+def test_depth_is_asked_for_only_where_something_sees_it():
+    for idle in ({}, {"animation_mode": "3D", "use_depth_warping": False}, {"animation_mode": "Interpolation"}):
+        assert project(depth_algorithm="Zoe", **idle).depth.model in ("mini", "flat")
+    saved = project(animation_mode="3D", use_depth_warping=False, save_depth_maps=True).depth
+    assert (saved.model, saved.warp, saved.save) == ("mini", False, True)
+    assert "depth_algorithm" in faults(save_depth_maps=True, depth_algorithm="Zoe")
+    assert project(animation_mode="3D", motion_preview_mode=True, depth_algorithm="Zoe").depth.model == "flat"
+
+
+def test_a_setting_that_cannot_be_imported_gives_way_to_one_that_is_set():
+    asked = parse(complete(sampler=3), "x.txt", name="x", changes=[*PLAIN, "sampler=DDIM"])
+    assert asked.project.sampler == "DDIM"
 
 
 def test_the_perspective_flip_drops_translations_in_2d_and_says_so():

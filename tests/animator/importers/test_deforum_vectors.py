@@ -62,7 +62,7 @@ def test_a_dot_in_a_flat_animation_goes_where_deforum_moves_it(settings, expecte
 
 @pytest.mark.parametrize(("settings", "expected"), IN_DEPTH)
 def test_a_dot_in_depth_goes_where_deforum_moves_it(settings, expected):
-    made = project(animation_mode="3D", **settings)
+    made = project(animation_mode="3D", depth_algorithm="mini", **settings)
     rules, frame = made.warp, Timeline(made)[0]
     moved = warp3d(
         dotted(),

@@ -127,8 +127,8 @@ def test_addresses_are_refused_with_the_way_to_allow_them(folder, monkeypatch):
 def test_a_depth_model_in_the_models_folders_is_used(folder, monkeypatch):
     monkeypatch.setenv("DRIFTLOOP_MODELS", str(folder / "models"))
     deep = {"animation_mode": "3D", "depth_algorithm": "Zoe"}
-    before = loaded(folder, **deep)
-    assert before.project.depth.model == "mini" and any("zoedepth-nyu-kitti" in note for note in before.warnings)
+    with pytest.raises(ProjectError, match=r"huggingface\.co/Intel/zoedepth-nyu-kitti"):
+        loaded(folder, **deep)
     (folder / "models" / "zoedepth-nyu-kitti").mkdir(parents=True)
     (folder / "models" / "zoedepth-nyu-kitti" / "config.json").write_text("{}")
     depth = loaded(folder, **deep).project.depth
@@ -184,7 +184,7 @@ def test_prompts_as_json_text_are_read_and_a_comma_too_many_is_told_with_its_pla
 
 
 def test_depth_is_saved_in_two_dimensions_too(folder):
-    assert loaded(folder, save_depth_maps=True).project.depth.save
+    assert loaded(folder, save_depth_maps=True, depth_algorithm="mini").project.depth.save
 
 
 @pytest.mark.parametrize(
