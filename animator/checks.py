@@ -67,6 +67,7 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from entry_faults(depth.REGISTRY, "depth.model", project.depth.model)
     yield from option_faults(depth.REGISTRY, "depth.options", project.depth.model, project.depth.options)
     yield from _export_faults(project)
+    yield from _caption_faults(project)
     yield from pace_faults(project)
     yield from upscale_faults(project)
     yield from _loop_faults(project)
@@ -101,6 +102,15 @@ def _export_faults(project: "Project") -> Iterator[Fault]:
         for section in ("interpolate", "upscale"):
             if not getattr(export, section) and getattr(project, section) is None:
                 yield Fault(f"export.{n}.{section}", f"there is no section {section} to leave out", "Leave it out")
+
+
+def _caption_faults(project: "Project") -> Iterator[Fault]:
+    """Subtitles that would go into no file."""
+    if project.subtitles is None or not project.subtitles.embed:
+        return
+    known = (export.named.partition("-")[0] for export in project.export)
+    if not any(EXPORTERS.build(name, {}, pool=None).keeps_captions for name in known if name in EXPORTERS.names()):
+        yield Fault("subtitles.embed", "there is no export that holds them", "Give an MP4, or leave it out")
 
 
 def _mode_faults(project: "Project", folder: Path) -> Iterator[Fault]:

@@ -12,6 +12,7 @@ from animator.subtitles import SubtitleRules
 from animator.timeline import seed_series
 from core.errors import ScheduleError
 from media.atomic import replacing
+from media.captions import Caption
 from schedules.prompts import merged
 from schedules.schedule import Schedule, Steps
 
@@ -73,6 +74,25 @@ def subtitled(path: Path, project: "Project", first: int) -> Iterator["Sink"]:
                 file.write(cues.cue(frame.index))
 
         yield write
+
+
+def captions(project: "Project", span: range, seconds: Fraction) -> list[Caption]:
+    """The subtitles that go into exports of a span of frames; none if they are not asked for.
+
+    Args:
+        project: with its seed resolved.
+        span: the frames.
+        seconds: how long the exports are.
+    """
+    if project.subtitles is None or not project.subtitles.embed:
+        return []
+    cues, slow = Cues(project), project.interpolate.slow if project.interpolate else Fraction(1)
+    starts = [(frame, (frame - span.start) * slow / project.fps) for frame in span]
+    return [
+        Caption(start, min(start + slow / project.fps, seconds), cues.text(frame))
+        for frame, start in starts
+        if start < seconds
+    ]
 
 
 def _rules(project: "Project") -> SubtitleRules:

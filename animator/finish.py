@@ -20,6 +20,7 @@ from core.errors import MediaError
 from core.image import Image, Size
 from media import formats
 from media.behind import behind
+from media.captions import Caption
 from media.formats import Delivery
 from media.read import SUFFIXES
 from media.sheet import contact_sheet
@@ -93,6 +94,7 @@ class Batch:
     size: Size  # of the pictures
     pace: Pace  # which frames they are made of
     sound: Soundtrack | None = None
+    captions: Sequence[Caption] = ()
     is_larger: bool = False  # whether frames are made larger for them
 
     def check(self) -> None:
@@ -109,7 +111,7 @@ def exported(batch: Batch, text: Mapping[str, str]) -> Iterator[Sink]:
         batch: what to write; files get their names when the block ends well.
         text: kept in the files that hold texts.
     """
-    with formats.delivering(batch.files, batch.size, batch.pace.rate, text, batch.sound) as write:
+    with formats.delivering(batch.files, batch.size, batch.pace.rate, text, batch.sound, batch.captions) as write:
         yield lambda frame: write(frame.image)
 
 

@@ -14,7 +14,7 @@ from animator.between import KeptBetween
 from animator.build import build_depth, build_mode
 from animator.closers import Closer, delivered
 from animator.closing import LoopRules, Ring
-from animator.cues import subtitled
+from animator.cues import captions, subtitled
 from animator.enlarging import Larger
 from animator.entries import asks_networks
 from animator.finish import (
@@ -176,14 +176,16 @@ class RenderJob:
         ways: dict[tuple[bool, bool], list[Delivery]] = {}
         for export, file in zip(self.project.export, deliveries(self.project, self.out), strict=True):
             ways.setdefault((export.interpolate, export.upscale), []).append(file)
-        first = self.span.start if self.span else 0
+        span = self.span or range(self.project.frames)
         for (retimed, upscaled), files in ways.items():
             project = self.project if retimed else replace(self.project, interpolate=None)
+            pace = self._pace(project, between if retimed else None)
             yield Batch(
                 tuple(files),
                 export_size(project, upscaled=upscaled),
-                self._pace(project, between if retimed else None),
-                soundtrack(project, self.source, first),
+                pace,
+                soundtrack(project, self.source, span.start),
+                captions(project, span, pace.count(len(span)) / pace.rate),
                 is_larger=upscaled and project.upscale is not None,
             )
 

@@ -10,3 +10,4 @@ class SubtitleRules:
 
     shown: Mapping[str, float | str] = field(default_factory=dict)  # "name": a number or schedule, numbers or words
     prompt: bool = False  # the prompt as it stands in the project, last
+    embed: bool = False  # in MP4 files, too, as a track that players can switch on

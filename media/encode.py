@@ -1,6 +1,6 @@
 """Frames into files through FFmpeg: encoded in step with their sound, checked, and named when they are whole."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
@@ -15,6 +15,7 @@ from core.errors import MediaError
 from core.image import Image, Rgba, Size, opaque
 from media.ahead import ahead
 from media.atomic import replacing
+from media.captions import Caption, CaptionTrack
 from media.sound import RATE, Samples, Soundtrack, portions
 from media.verify import Witness
 
@@ -31,6 +32,7 @@ class Clip:
     fps: Fraction
     text: Mapping[str, str]
     sound: Soundtrack | None = None
+    captions: Sequence[Caption] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,13 @@ def _write(path: Path, encoding: Encoding, clip: Clip, images: Iterator[Image | 
         container.metadata.update(clip.text)
         stream = _pictures(container, encoding, clip)
         sounds = _Sound(container, encoding.sound, portions(clip.sound, clip.fps)) if clip.sound else None
-        for frame in ahead(_frames(encoding, clip, images)):
+        words = CaptionTrack(container, clip.captions) if clip.captions else None
+        for n, frame in enumerate(ahead(_frames(encoding, clip, images))):
             container.mux(stream.encode(frame))
             if sounds:
                 sounds.go_on()
+            if words:
+                words.go_on((n + 1) / clip.fps)
         container.mux(stream.encode())
         if sounds:
             sounds.end()

@@ -13,6 +13,7 @@ import numpy as np
 from core.errors import MediaError, UnknownName, UserError
 from core.image import Image, Rgba, Size
 from media.behind import Write
+from media.captions import Caption
 from media.exporters import REGISTRY, Exporter
 from media.purposes import Fit
 from media.sound import Soundtrack
@@ -121,7 +122,12 @@ class Delivery:
 
 @contextmanager
 def delivering(
-    deliveries: Sequence[Delivery], size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None = None
+    deliveries: Sequence[Delivery],
+    size: Size,
+    fps: Fraction,
+    text: Mapping[str, str],
+    sound: Soundtrack | None = None,
+    captions: Sequence[Caption] = (),
 ) -> Iterator[Write]:
     """Several files from one pass over the frames; each takes its name when all frames are through.
 
@@ -133,6 +139,7 @@ def delivering(
         fps: frames per second.
         text: kept in the files that hold texts.
         sound: goes into the files that hold sound.
+        captions: go into the files that hold captions.
 
     Yields:
         A function that takes each frame, in order: H x W x 3, or H x W x 4 with opacity.
@@ -144,7 +151,7 @@ def delivering(
         delivery.check(size, fps)
     with ExitStack() as stack:
         writers = [
-            (delivery.size(size), stack.enter_context(_opened(delivery, size, fps, text, sound)))
+            (delivery.size(size), stack.enter_context(_opened(delivery, size, fps, text, sound, captions)))
             for delivery in deliveries
         ]
 
@@ -156,7 +163,12 @@ def delivering(
 
 
 def _opened(
-    delivery: Delivery, size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None
+    delivery: Delivery,
+    size: Size,
+    fps: Fraction,
+    text: Mapping[str, str],
+    sound: Soundtrack | None,
+    captions: Sequence[Caption],
 ) -> AbstractContextManager[Write]:
     track = sound if delivery.exporter.keeps_sound else None
-    return delivery.exporter.open(delivery.path, delivery.size(size), fps, text, track)
+    return delivery.exporter.open(delivery.path, delivery.size(size), fps, text, track, captions)

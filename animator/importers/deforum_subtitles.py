@@ -76,4 +76,5 @@ def subtitles(settings: Mapping[str, Any]) -> Imported:
     unknown = [name for name in chosen if name not in known and name not in NOTHING]
     faults = tuple(Fault(key, f"nothing is called {name[:60]!r}", suggestion(name, known)) for name in unknown)
     shown = {printed: settings[source] for name, (printed, source) in NAMES.items() if name in chosen}
-    return Imported({"subtitles": {"shown": shown, "prompt": PROMPT in chosen}}, faults=faults)
+    embed = bool(settings["deforum_embed_srt"]) and not settings["skip_video_creation"]
+    return Imported({"subtitles": {"shown": shown, "prompt": PROMPT in chosen, "embed": embed}}, faults=faults)

@@ -1,6 +1,6 @@
 """Writers of finished frames, one file format each."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,6 +11,7 @@ from core.errors import MediaError
 from core.image import Image, Rgba, Size
 from core.registry import Registry
 from media.behind import Write, behind
+from media.captions import Caption
 from media.encode import Clip, check_rate, check_step
 from media.sound import Soundtrack
 
@@ -32,6 +33,7 @@ class Exporter:
     step: Size = ANY  # what each side must be a multiple of
     keeps_alpha: bool = False  # whether the opacity of frames that have it is kept
     keeps_sound: bool = False  # whether the file can hold sound
+    keeps_captions: bool = False  # whether the file can hold captions
     keeps_text: bool = False  # whether the file can hold texts by keyword
     pictures: str = ""  # how pictures end in the folder it makes, with their dot; empty if it makes a file
     refuse: Callable[[Size, Fraction], None] = _takes_all  # raises MediaError for what else it cannot hold
@@ -64,7 +66,13 @@ class Exporter:
             raise MediaError("there is something else of that name", where=str(path), way_out="Give another name")
 
     def open(
-        self, path: Path, size: Size, fps: Fraction, text: Mapping[str, str], sound: Soundtrack | None = None
+        self,
+        path: Path,
+        size: Size,
+        fps: Fraction,
+        text: Mapping[str, str],
+        sound: Soundtrack | None = None,
+        captions: Sequence[Caption] = (),
     ) -> AbstractContextManager[Write]:
         """Starts a file; `with exporter.open(...) as write:` and then `write(image)` for every frame, in order.
 
@@ -80,10 +88,11 @@ class Exporter:
             fps: frames per second, above 0.
             text: words kept in the file by keyword, such as the project that made it; left out where it holds none.
             sound: goes with the frames, exactly as long; left out where the format holds none.
+            captions: go with moments of the file, likewise.
 
         Raises:
             MediaError: as `check` and `check_place`; within the block, if the file cannot be written or no frame came.
         """
         self.check(size, fps)
         self.check_place(path)
-        return behind(partial(self.write, Clip(path, size, fps, text, sound)))
+        return behind(partial(self.write, Clip(path, size, fps, text, sound, captions if self.keeps_captions else ())))

@@ -37,6 +37,7 @@ def build(options: Options, pool: object) -> Exporter:
         partial(encode, partial(_encoding, options)),
         step=Size(2, 2),
         keeps_sound=True,
+        keeps_captions=True,
         keeps_text=True,
     )
 

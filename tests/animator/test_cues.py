@@ -1,13 +1,16 @@
 """Subtitles to the character: Deforum's example, its times, its seeds with cadence."""
 
+import av
 import numpy as np
 import pytest
 
 from animator.cues import Cues, subtitled
 from animator.importers.deforum_keys import KEYS
 from animator.importers.deforum_subtitles import NAMES
+from animator.job import RenderJob
 from animator.project import Project, parse
 from animator.steps import Frame
+from core.devices import ModelPool
 from core.errors import ProjectError
 from tests.animator.importers.test_deforum import complete
 
@@ -84,3 +87,21 @@ def test_a_cue_for_every_frame_is_written(tmp_path):
     lines = (tmp_path / "a.srt").read_text().split("\n\n")
     assert len(lines) == 4 and lines[-1] == ""
     assert lines[1] == "2\n00:00:00,100 --> 00:00:00,200\nF#: 1; Cadence: false; Seed: 1; Z: 0.500"
+
+
+@pytest.mark.parametrize("slow", [1, 2])
+def test_subtitles_inside_an_mp4_say_the_same_at_the_same_moments(tmp_path, slow):
+    data = {"size": [32, 32], "frames": 4, "fps": 10, "prompts": {"0": "a ü"}, "generator": "noise"}
+    data |= {"subtitles": {"shown": {"Z": "0:(t/2)"}, "prompt": True, "embed": True}}
+    data |= {"interpolate": {"model": "blend", "factor": 2, "slow": slow}}
+    project = parse(data, "x").project
+    list(RenderJob(project, tmp_path, tmp_path / "out", ModelPool()).run())
+    with av.open(str(tmp_path / "out" / "untitled.mp4")) as file:
+        packets = [packet for packet in file.demux(file.streams.subtitles[0]) if packet.duration]
+        shown = [(float(packet.pts * packet.time_base), bytes(packet)[2:].decode()) for packet in packets]
+    assert shown == [(pytest.approx(frame / 10 * slow), Cues(project).text(frame)) for frame in range(4)]
+
+
+def test_subtitles_that_no_file_holds_are_told():
+    with pytest.raises(ProjectError, match=r"subtitles.embed: there is no export that holds them"):
+        parse({"prompts": {"0": "a"}, "subtitles": {"embed": True}, "export": [{"format": "gif"}]}, "x")
