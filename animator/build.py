@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from diffusion.models.controlnet import Network
     from diffusion.models.loaded import LoadedModel
 
+CLIP, HYBRID = "clip", "hybrid"  # folders in that of a render: a clip in the making; what `hybrid.save` keeps
 FLOWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "dis": ("dis", {}),
     "dis-fine": ("dis", {"preset": "fine"}),
@@ -43,12 +44,12 @@ FLOWS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 }  # the flow estimators of `feedback` and `hybrid`: their entries with the options that Deforum gives them
 
 
-def build_mode(project: Project, folder: Path, pool: ModelPool, scratch: Path | None = None) -> Mode:
+def build_mode(project: Project, folder: Path, pool: ModelPool, out: Path | None = None) -> Mode:
     """The mode that renders a project. Models load when they are first needed.
 
     Args:
         folder: where the project file lies; relative paths in it start there.
-        scratch: where modes whose frames belong together keep what is not finished.
+        out: folder of the render: for clips that are not finished, and pictures of steps in between.
 
     Raises:
         UserError: if a model, picture or option the project names is not to be had.
@@ -68,7 +69,8 @@ def build_mode(project: Project, folder: Path, pool: ModelPool, scratch: Path | 
         faces=lambda rules: build_faces(rules, pool),
         folder=folder,
         clips=(lambda: build_clips(project, folder, pool)) if asks_networks(project.generator) else None,
-        scratch=scratch,
+        scratch=out and out / CLIP,
+        kept=out and out / HYBRID,
     )
     mode: Mode = modes.REGISTRY.module(project.mode).build(project, sources)
     return mode

@@ -12,7 +12,7 @@ from pydantic import Field
 from animator.mix import FlowName, Mix
 from animator.params import FrameParams
 from core.image import DepthMap, FlowField, Image, Mask, Size, blended, rounded
-from motion.fields import agreement, warped
+from motion.fields import agreement, pictured, warped
 from motion.flow import FlowEstimator
 from motion.homography import Matrix, inverse, mapped
 from motion.matching import motion_between
@@ -24,6 +24,7 @@ MixMask = Literal["none", "depth", "video depth", "blend", "difference"]
 Equalize = Literal["none", "before", "after", "both"]
 Look = Callable[[Image, int], DepthMap]  # a depth estimator: a picture, and the frame it belongs to
 Move = Callable[[Image], Image]
+Keep = Callable[[int, str, Image], None]  # a picture of a step: the frame, what it shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class HybridRules:
     equalize: Equalize = "none"  # when the mask's levels are spread evenly: before or after its contrast
     auto_contrast: bool = False  # stretches the mask between mix.mask_low and mix.mask_high
     picture: str = ""  # path of a picture that is mixed in at every frame; empty: the video's frame
+    save: bool = False  # keep pictures of the steps in hybrid/: 000012.mask.png, .comp, .mixed, .flow, .sure
 
     @property
     def needs_depth(self) -> bool:
@@ -57,6 +59,7 @@ class Hybrid:
     flow: FlowEstimator | None = None  # there for motion "flow"
     depth: Look | None = None  # there for masks of depth
     picture: Image | None = None  # in place of the video's frame, where one is mixed in
+    keep: Keep | None = None  # there for rules.save
 
     def mover(self, params: FrameParams, before: Image) -> Move:
         """How the video moves from the frame before to this one; looked at once, for all pictures that go along.
@@ -70,7 +73,7 @@ class Hybrid:
         source = before if self.rules.from_render else self.frame(params.index - 1)
         target = self.frame(params.index)
         if self.rules.motion == "flow":
-            field = self._flow(source, target) * np.float32(params.mix.motion)
+            field = self._flow(source, target, params.index) * np.float32(params.mix.motion)
             return lambda image: warped(image, field, border="reflection", sampling="bilinear")
         matrix = motion_between(source, target, self.rules.motion)
         return lambda image: _planar(image, matrix)
@@ -81,21 +84,34 @@ class Hybrid:
             return image
         video = self.frame(params.index) if self.picture is None else self.picture
         numbers = params.mix
-        mixed = video
+        composite = video
         if self.rules.mask != "none":
-            mixed = blended(video, image, self._shaped(self._mask(image, video, params, before), numbers))
-        return np.asarray(cv2.addWeighted(image, 1 - numbers.video, mixed, numbers.video, 0))
+            mask = self._shaped(self._mask(image, video, params, before), numbers)
+            self._kept(params.index, "mask", mask)
+            composite = blended(video, image, mask)
+        mixed = np.asarray(cv2.addWeighted(image, 1 - numbers.video, composite, numbers.video, 0))
+        if self.keep is not None:
+            self.keep(params.index, "comp", composite)
+            self.keep(params.index, "mixed", mixed)
+        return mixed
 
-    def _flow(self, source: Image, target: Image) -> FlowField:
+    def _flow(self, source: Image, target: Image, index: int) -> FlowField:
         """Where each pixel of the target lies in the source; 0 where that is not to be believed."""
         assert self.flow is not None
         field = self.flow.flow(source, target)
-        if not self.rules.consistent:
-            return field
-        share = agreement(field, self.flow.flow(target, source))
-        if self.rules.blur:
-            share = cv2.GaussianBlur(share, (0, 0), self.rules.blur, borderType=cv2.BORDER_REPLICATE)
-        return np.asarray(field * np.asarray(share)[..., None], np.float32)
+        if self.rules.consistent:
+            share = agreement(field, self.flow.flow(target, source))
+            if self.rules.blur:
+                share = _softened(share, self.rules.blur)
+            self._kept(index, "sure", share)
+            field = np.asarray(field * share[..., None], np.float32)
+        if self.keep is not None:
+            self.keep(index, "flow", pictured(field))
+        return field
+
+    def _kept(self, index: int, what: str, mask: Mask) -> None:
+        if self.keep is not None:
+            self.keep(index, what, np.repeat(rounded(mask * np.float32(255))[..., None], 3, axis=2))
 
     def _mask(self, image: Image, video: Image, params: FrameParams, before: Image) -> NDArray[np.uint8]:
         """The mask before its contrast, uint8, H x W; white is where the render stays."""
@@ -126,6 +142,10 @@ class Hybrid:
         if rules.equalize in ("after", "both"):
             levels = np.asarray(cv2.equalizeHist(levels), np.uint8)
         return np.asarray(levels / np.float32(255), np.float32)
+
+
+def _softened(mask: Mask, pixels: float) -> Mask:
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), pixels, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
 def _gray(image: Image) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from animator.between import KeptBetween
-from animator.build import build_depth, build_mode
+from animator.build import CLIP, HYBRID, build_depth, build_mode
 from animator.closers import Closer, delivered
 from animator.closing import LoopRules, Ring
 from animator.cues import captions, subtitled
@@ -60,7 +60,6 @@ from media.read import read_image
 from media.sound import Soundtrack
 
 PROJECT_FILE = "project.json"
-CLIP = "clip"  # folder of a clip in the making
 LARGE = "upscaled"  # folder of frames made larger
 OURS = (
     "frames",
@@ -87,7 +86,7 @@ class RenderJob:
     @cached_property
     def mode(self) -> Mode:
         """What makes the frames."""
-        return build_mode(self.project, self.source, self.pool, self.out / CLIP)
+        return build_mode(self.project, self.source, self.pool, self.out)
 
     @cached_property
     def timeline(self) -> Timeline:
@@ -119,6 +118,8 @@ class RenderJob:
             files.append(Output("subtitles", self.out / f"{name}.srt"))
         if self.project.depth.save:
             files.append(Output("depth", self.out / "depth"))
+        if self.project.hybrid and self.project.hybrid.save:
+            files.append(Output("hybrid", self.out / HYBRID))
         if self.project.upscale and self.project.upscale.save:
             files.append(Output("upscaled", self.out / LARGE))
         if self.project.source and self.project.source.compare:

@@ -33,6 +33,7 @@ from diffusion.models.files import drawing_identity, model_path
 from diffusion.upscalers import identity as upscaler_identity
 from media.footage import Footage
 from media.read import read_image, read_image_and_alpha
+from media.stills import write_png
 from motion.depth import DepthEstimator
 from motion.flow import FlowEstimator
 
@@ -61,6 +62,7 @@ class Sources:
     clips: "Callable[[], ClipStudio] | None" = None  # draws clips; None where the generator has no model
     moving: str = ""  # identity of the motion module and its LoRAs
     scratch: Path | None = None  # where a clip in the making is kept
+    kept: Path | None = None  # where pictures of steps in between go, where they are asked for
 
     def picture(self, path: str, size: Size) -> Image:
         """A picture the project names, at the size of its frames."""
@@ -174,7 +176,14 @@ class Sources:
             flow=self._flow(rules.flow if rules.motion == "flow" else "none"),
             depth=self.depth().estimate if rules.needs_depth else None,
             picture=self.picture(rules.picture, project.size) if rules.picture else None,
+            keep=self._kept if rules.save and self.kept is not None else None,
         )
+
+    def _kept(self, index: int, what: str, picture: Image) -> None:
+        """Writes a picture of a step in between."""
+        assert self.kept is not None
+        self.kept.mkdir(parents=True, exist_ok=True)
+        write_png(self.kept / f"{index:06d}.{what}.png", picture)
 
     def _colors(self, project: Project, rules: CoherenceRules) -> Callable[[int], Image] | None:
         if rules.reference == FIRST_FRAME or rules.match == "none":

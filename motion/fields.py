@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.image import FlowField, Image, Mask, Size
+from core.image import FlowField, Image, Mask, Size, to_image
 from motion.camera import Border, Resampling
 from motion.resample import Coordinates, pixel_axes, resampled
 
@@ -63,6 +63,15 @@ def agreement(flow: FlowField, back: FlowField) -> Mask:
     inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     allowed = np.float32(0.01) * (_squared(flow) + _squared(returned)) + np.float32(0.5)
     return np.asarray(inside & (_squared(flow + returned) <= allowed), np.float32)
+
+
+def pictured(flow: FlowField) -> Image:
+    """A flow as colours: which way by hue, how far by brightness, up to the longest; black is still."""
+    angle = np.arctan2(flow[..., 1], flow[..., 0]) * np.float32(180 / np.pi) % 360
+    length = np.sqrt(_squared(flow))
+    bright = length / max(float(length.max()), 1e-6)
+    wheel = np.stack([angle.astype(np.float32), np.ones_like(bright), bright], axis=2)
+    return to_image(np.asarray(cv2.cvtColor(wheel, cv2.COLOR_HSV2RGB)))
 
 
 def motion_edges(flow: FlowField) -> Mask:

@@ -208,7 +208,7 @@ _HYBRID_KEYS = {
     "hybrid_comp_mask_inverse": Key(False, "hybrid.invert", _SHAPED),
     "hybrid_comp_mask_equalize": Key("None", "hybrid.equalize", _SHAPED),
     "hybrid_comp_mask_auto_contrast": Key(False, "hybrid.auto_contrast", _SHAPED),
-    "hybrid_comp_save_extra_frames": Key(False, says="pictures of the steps in between are not kept"),
+    "hybrid_comp_save_extra_frames": Key(False, "hybrid.save", _HYBRID),
     "hybrid_comp_alpha_schedule": Key("0:(0.5)", "mix.video", _COMPOSITE),
     "hybrid_comp_mask_blend_alpha_schedule": Key(
         "0:(0.5)", "mix.mask_blend", When("hybrid_comp_mask_type", ("Blend",), also=_COMPOSITE)

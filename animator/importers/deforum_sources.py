@@ -114,6 +114,7 @@ def hybrid(settings: Settings) -> Imported:
         "invert": inverse,
         "equalize": str(settings["hybrid_comp_mask_equalize"]).lower(),
         "auto_contrast": settings["hybrid_comp_mask_auto_contrast"],
+        "save": settings["hybrid_comp_save_extra_frames"],
     }
     if settings["hybrid_use_init_image"] and composite != "none":
         rules["picture"] = settings["init_image"]

@@ -10,6 +10,7 @@ from animator.steps import Carry
 from core.devices import ModelPool
 from core.errors import ProjectError
 from core.image import Size
+from media.read import read_image
 from media.stills import write_png
 from tests.motion.pictures import clouds
 
@@ -175,3 +176,18 @@ def test_a_project_elsewhere_names_its_files_in_full(folder):
     assert moved.video.file == str(folder / "clip") and moved.mask.video.file == str(folder / "masks")
     assert moved.guide.images["0"] == str(folder / "a.png")
     assert moved.mask.draw == f"0:([{folder / 'a.png'}]&!{{video_mask}})"
+
+
+def test_pictures_of_the_steps_in_between_are_kept_where_they_are_asked_for(folder):
+    rules = {"composite": "normal", "motion": "flow", "consistent": True, "mask": "difference", "save": True}
+    asked = BASE | {"video": {"file": "clip"}, "hybrid": rules, "frames": 3}
+    for save in (False, True):
+        project = parse(asked | {"hybrid": rules | {"save": save}}, "x", folder=folder, name="x").project
+        list(RenderJob(project, folder, folder / "out", ModelPool()).run())
+        kept = sorted(path.name for path in (folder / "out").glob("hybrid/*"))
+        assert kept == [
+            f"{frame:06d}.{what}.png" for frame in (1, 2) for what in ("comp", "flow", "mask", "mixed", "sure") if save
+        ]
+    mask, comp = (read_image(folder / "out" / "hybrid" / f"000001.{what}.png") for what in ("mask", "comp"))
+    black = mask.max(axis=2) == 0
+    assert black.any() and np.array_equal(comp[black], moving(1)[black])  # where the video is

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.image import Size, to_float
-from motion.fields import agreement, carried, composed, motion_edges, resized_flow, splatted, warped
+from motion.fields import agreement, carried, composed, motion_edges, pictured, resized_flow, splatted, warped
 from tests.motion.pictures import clouds
 from training.painter.briefs import brief
 from training.painter.compose import scene
@@ -98,3 +98,12 @@ def test_nothing_arrives_in_a_hole_and_the_heavier_wins_where_two_meet():
     pushed, arrived = splatted(values, motion, np.array([[3, 1, 1, 1]], np.float32))
     assert np.allclose(pushed, [[0, 1.25, 3, 4]])
     assert np.allclose(arrived, [[0, 4, 1, 1]])
+
+
+def test_a_picture_of_a_flow_shows_which_way_and_how_far():
+    flow = shift(0, 0)
+    flow[:, 16:32] = 2, 0
+    flow[:, 32:] = 0, -1
+    still, right, up = (pictured(flow)[0, x].astype(int) for x in (0, 20, 40))
+    assert not still.any() and right.max() == 255 and abs(up.max() - 128) <= 1
+    assert right.argmax() != up.argmax()

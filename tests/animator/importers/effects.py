@@ -158,7 +158,7 @@ EFFECTS = {
     "hybrid_comp_mask_inverse": (SHAPED, True),
     "hybrid_comp_mask_equalize": (SHAPED, "Both"),
     "hybrid_comp_mask_auto_contrast": (SHAPED, True),
-    "hybrid_comp_save_extra_frames": ({}, True),
+    "hybrid_comp_save_extra_frames": (SHAPED, True),
     "hybrid_comp_alpha_schedule": (MIXED, "0:(0.9)"),
     "hybrid_comp_mask_blend_alpha_schedule": (MIXED | {"hybrid_comp_mask_type": "Blend"}, "0:(0.9)"),
     "hybrid_comp_mask_contrast_schedule": (SHAPED, "0:(3)"),

@@ -1,6 +1,7 @@
 """Every key of Deforum that is accepted changes what is rendered, or says why not; at toy size, by the real modes."""
 
 import json
+import shutil
 import wave
 from dataclasses import replace
 
@@ -82,12 +83,13 @@ class Recorder(Noise):
 
 def outcome(settings, folder):
     """What comes of settings: requests, frames, files; or the faults that are told."""
-    generator = Recorder()
+    generator, out = Recorder(), folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
     try:
         loaded = parse(SMALL | settings, "x.txt", folder=folder, name="x", changes=["generator=noise"])
         project = loaded.project
         made = [getattr(project, section) for section in FILES]
-        job = RenderJob(project, folder, folder / "out", ModelPool())
+        job = RenderJob(project, folder, out, ModelPool())
         job.__dict__["mode"] = replace(job.mode, generation=replace(job.mode.generation, generator=generator))
         carry, frames = Carry(), []
         for step in job.steps:
@@ -98,7 +100,8 @@ def outcome(settings, folder):
     except UserError as fault:
         return str(fault)
     asked = [repr(request) for request in generator.asked]
-    return [*map(repr, made), *frames, *asked, *loaded.warnings]
+    kept = sorted(path.name for path in out.glob("*/*"))
+    return [*map(repr, made), *frames, *asked, *kept, *loaded.warnings]
 
 
 KNOWN = {}
