@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from animator.closing import Ring
 from animator.report import SIGHT
 from animator.steps import Frame
@@ -46,6 +48,7 @@ class Closed:
     images: Iterator[Image]
     told: str  # how it was done, for people
     least: float  # the clip's own smallest step, see `Stride.least`
+    made: range  # numbers of the frames that are not the clip's own
     sound: Callable[[Recording], Samples]  # the clip's sound, which goes round with it
 
 
@@ -59,9 +62,12 @@ class Closer:
 
     makers: Sequence[Interpolator]  # of new frames: the first where ends are near, the last elsewhere
     fps: Fraction
+    is_free: bool = False  # whether a loop may begin at any frame of its clip
 
     @classmethod
-    def named(cls, model: str, options: Mapping[str, Any], fps: Fraction, pool: ModelPool) -> "Closer":
+    def named(
+        cls, model: str, options: Mapping[str, Any], fps: Fraction, pool: ModelPool, *, is_free: bool = False
+    ) -> "Closer":
         """By the name of an interpolator, or `auto`.
 
         Raises:
@@ -71,27 +77,34 @@ class Closer:
             what = f"{', '.join(options)}, but nobody who takes that"
             raise UserError(what, way_out="Name the model, too")
         names = AUTO if model == "auto" else (model,)
-        return cls([models.REGISTRY.build(name, options, pool=pool) for name in names], fps)
+        return cls([models.REGISTRY.build(name, options, pool=pool) for name in names], fps, is_free)
 
     def fade(self, part: Part, stride: Stride, over: int | None, *, moves: bool) -> Closed:
         """The beginning fades in over the end; if it `moves`, both toward each other."""
         over = stride.fade() if over is None else over
         how = morphing(SIGHT, morph_reach(stride.speed, over)) if moves else dissolved
         kept = part.count - over
+        begin, told = self._begin(stride, part, range(over + 1, kept))
         return Closed(
-            kept, faded(part, over, how), f"over {over} frames", stride.least,
-            lambda sound: cut_round(sound, self._at(part.first), self._at(kept), max(SEAM, self._at(over))),
+            kept, faded(part, over, how, begin), f"over {over} frames{told}", stride.least,
+            range(kept - begin, kept - begin + over) if begin else range(over),
+            lambda sound: np.roll(
+                cut_round(sound, self._at(part.first), self._at(kept), max(SEAM, self._at(over))), -self._at(begin), 0
+            ),
         )  # fmt: skip
 
     def gap(self, part: Part, stride: Stride, over: int | None) -> Closed:
         """New frames from end to beginning."""
         maker, way = self._bridge(part, stride)
         over = way.length(part.count + 2 * way.rest) - 2 * way.rest if over is None else over
+        begin, told = self._begin(stride, part, range(way.rest + 1, part.count - way.rest))
+        begin = max(begin, way.rest)
         return Closed(
-            part.count + over, bridged(part, over, way), f"{over} new frames by {maker}", stride.least,
+            part.count + over, bridged(part, over, way, begin), f"{over} new frames by {maker}{told}", stride.least,
+            range(part.count - way.rest - begin, part.count + over + way.rest - begin),
             lambda sound: bridged_round(
                 Recording(sound.between(self._at(part.first), self._at(part.first + part.count))),
-                self._at(part.count), self._at(over), self._at(way.rest),
+                self._at(part.count), self._at(over), self._at(begin),
             ),
         )  # fmt: skip
 
@@ -101,7 +114,7 @@ class Closer:
         count = 2 * (part.count - 1 + 2 * turn)
         told = f"turns {turn} frames softer" if turn else "turns at once"
         return Closed(
-            count, pingpong(part, turn, self.makers[0].between), told, stride.least,
+            count, pingpong(part, turn, self.makers[0].between), told, stride.least, range(0),
             lambda sound: there_and_back(
                 Recording(sound.between(self._at(part.first), self._at(part.first + part.count))),
                 self._at(count), self._at(turn),
@@ -127,11 +140,22 @@ class Closer:
             raise MediaError(what, way_out=f"Give at most {most}")
         if over == 0:
             return Closed(
-                loop.length, stretch.frames(0, loop.length), "cut", stride.least,
+                loop.length, stretch.frames(0, loop.length), "cut", stride.least, range(0),
                 lambda sound: cut_round(sound, self._at(loop.start), self._at(loop.length), SEAM),
             )  # fmt: skip
         start = loop.start if after >= loop.start else loop.start - over
         return self.fade(Part(clip, start, loop.length + over), stride, over, moves=True)
+
+    def _begin(self, stride: Stride, part: Part, among: range) -> tuple[int, str]:
+        """The frame of a part, of those that stay as they are, with which its loop begins, and what people are told.
+
+        0 if it is to begin as the clip does.
+        """
+        if not self.is_free or not among:
+            return 0, ""
+        whole = part.first if stride.count > part.count else 0  # the stride of a longer clip counts its frames
+        begin = stride.begin(among.start + whole, among.stop + whole) - whole
+        return begin, f", beginning at frame {part.first + begin}"
 
     def _crossings(self, clip: Clip, loop: Loop, most: int) -> Iterator[tuple[int, Crossing]]:
         """Fades of what comes after a stretch into its beginning, or of its end into what comes before it; by length.

@@ -71,7 +71,8 @@ def command(
     loop = _searched(source, find) if find or method == "find" else None
     if loop and method == "flow-fade" and not over:
         method = "find"
-    closer = Closer.named(model, {"weights": weights} if weights else {}, source.fps, ModelPool())
+    options = {"weights": weights} if weights else {}
+    closer = Closer.named(model, options, source.fps, ModelPool(), is_free=not source.has_sound)
     made = _closed(source, method, _overlap(over, method, source.fps), loop, closer)
     eye = meter(source.fps)
     with TemporaryDirectory() as folder:
@@ -89,9 +90,10 @@ def _tell(
     """What was made and how well it closes."""
     from interpolation.seam import HELD
 
+    joined = _joined(made.made, report)
     if as_json:
         at = {"start": loop.start, "length": loop.length, "distance": loop.distance} if loop else None
-        facts = {"file": str(out), "method": method, "how": made.told, "found": at, "sound": has_sound}
+        facts = {"file": str(out), "method": method, "how": made.told, "found": at, "sound": has_sound, "made": joined}
         say(json.dumps({**facts, **report.to_json()}, indent=1))
         return
     if loop:
@@ -103,10 +105,32 @@ def _tell(
         if score.verdict and score.value is not None and score.name != "motion"
     )
     say(f"{out}: {report.series.frames} frames, {method} {made.told}, as a loop: {report.loops} ({figures})")
+    if joined:
+        say(
+            f"  made for it: {joined['frames']} frames, in steps of {joined['smallest step']:.2f} to "
+            f"{joined['largest step']:.2f} of the median, with changes of motion up to {joined['turn']:.2f} of theirs"
+        )
     if method == "pingpong" and report.loops != "pass":
         say(BY_NATURE)
     elif made.least < HELD:
         say(f"  the clip itself has steps of {made.least:.2f} of its median; closing it does not change them")
+
+
+def _joined(made: range, report: "Report") -> dict[str, float] | None:
+    """How the frames that are not the clip's own lie between the others; None if there are none."""
+    import numpy as np
+
+    from interpolation.seam import FROZEN, STILL
+
+    if not made:
+        return None
+    places = np.arange(made.start - 1, made.stop)
+    steps, turns = (
+        np.take(values, places, mode="wrap") / max(float(np.median(values)), least)
+        for values, least in ((report.series.steps, FROZEN), (report.series.turns, STILL))
+    )
+    figures = {"smallest step": steps.min(), "largest step": steps.max(), "turn": turns.max()}
+    return {"frames": len(made)} | {name: round(float(value), 3) for name, value in figures.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,23 +112,25 @@ def easy_turn(speed: float, count: int) -> int:
     return next((fits for fits in range(turn, 0, -1) if shortest_pingpong(fits) <= count), 0)
 
 
-def faded(clip: Clip, over: int, between: Between) -> Iterator[Image]:
-    """The beginning goes over from the end: n - `over` frames, frame i of them at the time of the clip's frame i.
+def faded(clip: Clip, over: int, between: Between, begin: int = 0) -> Iterator[Image]:
+    """The beginning goes over from the end: n - `over` frames, each at the time of the clip's frame of its number.
 
     Args:
         clip: more than twice as long as `over`.
         over: frames, 1 or more.
         between: how two pictures become one: `dissolved`, or one that moves both.
+        begin: number of the frame that comes first, as a loop has no beginning: 0, or `over` or more.
 
     Raises:
         MediaError: for a clip that is too short.
     """
     _refuse_short(clip.count, 2 * over + 1, f"a fade over {over} frames")
     kept = clip.count - over
+    yield from clip.frames(begin, kept if begin else 0)
     ends = zip(clip.frames(kept, clip.count), clip.frames(0, over), strict=True)
     for n, (late, early) in enumerate(ends):
         yield between(late, early, (weight(n, over),))[0]
-    yield from clip.frames(over, kept)
+    yield from clip.frames(over, begin or kept)
 
 
 def bridge(clip: Clip, between: Between, usual: float) -> Bridge:
@@ -148,13 +150,19 @@ def bridge(clip: Clip, between: Between, usual: float) -> Bridge:
     return Bridge(late, tuple(clip.frames(0, rest + 1)), between, usual)
 
 
-def bridged(clip: Clip, over: int, bridge: Bridge) -> Iterator[Image]:
+def bridged(clip: Clip, over: int, bridge: Bridge, begin: int = 0) -> Iterator[Image]:
     """The clip and `over` new frames that lead from its end to its beginning: n + `over` frames.
 
-    The loop begins with the first frame that the bridge has not taken up, the clip's frame `bridge.rest`.
+    Args:
+        clip: two frames or more.
+        over: new frames.
+        bridge: of the clip.
+        begin: the clip's frame that comes first; none before the first that the bridge has not taken up, `bridge.rest`.
     """
-    yield from clip.frames(bridge.rest, clip.count - bridge.rest)
+    begin = max(begin, bridge.rest)
+    yield from clip.frames(begin, clip.count - bridge.rest)
     yield from bridge.frames(over + 2 * bridge.rest)
+    yield from clip.frames(bridge.rest, begin)
 
 
 def dissolved(one: Image, other: Image, times: Sequence[float]) -> list[Image]:

@@ -17,6 +17,8 @@ KEPT = 240  # frames of either end that are remembered
 LEAST = 8  # frames a fade takes where the clip has room: in fewer, motion changes with a jerk
 TRIED = 48  # lengths of a fade that are compared
 FAINT = 0.05  # levels; steps below this are none
+STILL = 0.025  # pixels; changes of motion below this are noise
+LATE = 0.25  # how much it counts where a loop begins, for the length of the clip; steps count by octaves
 JOINTS, LENGTH = 3.0, 0.1  # how much a step at the ends of a fade counts, and its length
 
 Look = NDArray[np.uint8]  # brightness, pixels of a small frame in a row, 0..255
@@ -33,14 +35,18 @@ class Stride:
         self._before: Image | None = None
         self._steps: list[float] = []
         self._speeds: list[float] = []
+        self._flows: deque[FlowField] = deque(maxlen=3)  # of the last steps
+        self._turns: list[float] = []  # change of motion at each step but the first and the last, pixels
 
     def see(self, image: Image) -> None:
         """Takes the next frame, uint8, H x W x 3, RGB."""
         seen, small = look(image), shrunk(image, SEEN)
         if self._before is not None:
             self._steps.append(step(self._tail[-1], seen))
-            motion = np.linalg.norm(self._flow(self._before, small), axis=-1)
-            self._speeds.append(float(motion.mean()) / max(Size.of(small)))
+            self._flows.append(self._flow(self._before, small))
+            self._speeds.append(_mean_length(self._flows[-1]) / max(Size.of(small)))
+            if len(self._flows) == 3:
+                self._turns.append(_mean_length(self._flows[1] - (self._flows[0] + self._flows[2]) / 2))
         self._before = small
         if len(self._head) < KEPT:
             self._head.append(seen)
@@ -65,6 +71,19 @@ class Stride:
     def speed(self) -> float:
         """The usual motion from one frame to the next, as a share of the longer side."""
         return float(np.median(self._speeds)) if self._speeds else 0.0
+
+    def begin(self, first: int, last: int) -> int:
+        """The frame, `first` .. last - 1, at which a loop best begins: where the clip goes on as it usually does.
+
+        There a player may jump from the end of a file to its start. Early frames come before late ones as good.
+        """
+        frames = np.arange(max(first, 2), min(last, self.count - 1))
+        if not frames.size:
+            return first
+        steps, turns = np.array(self._steps)[frames - 1], np.array(self._turns)[frames - 2]
+        uneven = np.abs(np.log2(np.square(np.maximum(steps, FAINT) / self.step)))
+        jerky = np.maximum(0, np.log2(np.maximum(turns, STILL) / max(float(np.median(self._turns)), STILL)))
+        return int(frames[np.argmin(uneven + jerky + LATE * frames / self.count)])
 
     def fade(self) -> int:
         """In how many frames the end fades into the beginning in steps most like the clip's own.
@@ -125,6 +144,10 @@ def weight(place: int, over: int) -> float:
     are mixed alike, and show least of their own motion.
     """
     return float((1 - np.cos(np.pi * (place + 1) / (over + 1))) / 2)
+
+
+def _mean_length(flow: NDArray[np.floating]) -> float:
+    return float(np.linalg.norm(flow, axis=-1).mean())
 
 
 def shrunk(image: Image, side: int = SIDE) -> Image:

@@ -94,6 +94,21 @@ def test_a_bridge_leads_from_the_last_frame_to_the_first():
     assert [int(image[0, 0, 0]) for image in images] == [0, 10, 20, 30, 40, 30, 20, 10]
 
 
+def same(one, other):
+    return all(np.array_equal(image, again) for image, again in zip(one, other, strict=True))
+
+
+def test_a_loop_that_begins_elsewhere_is_the_same_loop():
+    clip = levels(12)
+    plain = list(faded(clip, 3, dissolved))
+    assert all(same(faded(clip, 3, dissolved, n), plain[n:] + plain[:n]) for n in range(3, 9))
+    way = bridge(clip, dissolved, 10)
+    plain = list(bridged(clip, 4, way))
+    assert all(
+        same(bridged(clip, 4, way, way.rest + n), plain[n:] + plain[:n]) for n in range(clip.count - 2 * way.rest)
+    )
+
+
 @pytest.mark.parametrize(
     ("close", "least"),
     [

@@ -70,3 +70,15 @@ def test_a_still_clip_has_a_pace_and_too_short_ones_are_refused():
         with pytest.raises(MediaError, match="at least 3 frames"):
             strides(wheel(count)).fade()
     assert strides(wheel(3)).fade() == 1
+
+
+def test_a_loop_begins_where_its_clip_goes_on_as_usual():
+    shifts = [4] * 30
+    shifts[5:9], shifts[12:16], shifts[20] = [9, 9, 9, 9], [0, 0, 0, 0], 7
+    picture, places = texture(), np.cumsum([0, *shifts])
+    stride = strides(np.roll(picture, place, axis=1) for place in places)
+    for first, last in [(3, 28), (6, 28), (9, 20), (17, 24)]:
+        begin = stride.begin(first, last)
+        assert first <= begin < last
+        assert shifts[begin - 2 : begin + 1] == [4, 4, 4]
+    assert stride.begin(2, 30) == 2 and stride.begin(1, 2) == 1
