@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from commands.terminal import ModelsFolders, Settings, say
+from commands.terminal import ModelsFolders, Settings, say, warn
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def command(
     first: Annotated[Path | None, Option(help="The picture it begins with.")] = None,
     last: Annotated[Path | None, Option(help="The picture it ends with.")] = None,
     video: Annotated[Path | None, Option(help="A video it is drawn over.")] = None,
-    denoise: Annotated[str, Option(help="0..1, how freely it is drawn over pictures; may be a schedule.")] = "0.75",
+    denoise: Annotated[str, Option(help="How freely it is drawn over them, 0..1 or a schedule; else 0.75.")] = "",
     fresh: Annotated[bool, Option("--fresh", help="Start over.")] = False,
     settings: Settings = None,
     models_dir: ModelsFolders = None,
@@ -78,12 +78,14 @@ def _project(given: dict[str, Any]) -> dict[str, Any]:
     """The project that the options describe, as data."""
     if given["frames"] < 1:
         raise UserError(f"{given['frames']} frames", where="--frames", way_out="Give 1 or more")
+    if given["denoise"] and not any(given[name] for name in ("first", "last", "video")):
+        raise UserError("there is no picture to keep", where="--denoise", way_out="Give --first, --last or --video")
     pictures = {name: given[name] for name in ("first", "last", "video") if given[name] is not None}
     named = {name: str(path.resolve()) for name, path in pictures.items()}
     clip: dict[str, Any] = {name: text if name == "video" else {"image": text} for name, text in named.items()}
     clip |= {"module": given["module"]} if given["module"] else {}
     sampling: dict[str, Any] = {"steps": given["steps"], "cfg": _number(given["cfg"])}
-    sampling |= {"denoise": _number(given["denoise"])} if pictures else {}
+    sampling |= {"denoise": _number(given["denoise"] or "0.75")} if pictures else {}
     return {
         "size": given["size"],
         "fps": given["fps"],
@@ -115,9 +117,11 @@ def _job(data: dict[str, Any], out: Path, changes: list[str]) -> "RenderJob":
     from media.formats import format_for
 
     whole = data | {"name": default_name(out.stem), "export": [{"format": format_for(out)}]}
-    project = parse(whole, "clip", folder=Path.cwd(), changes=changes).project
-    folder = FRAMES / project.name
-    return RenderJob(with_seed(project, folder), Path.cwd(), folder, ModelPool())
+    loaded = parse(whole, "clip", folder=Path.cwd(), changes=changes)
+    for text in loaded.warnings:
+        warn(text)
+    folder = FRAMES / loaded.project.name
+    return RenderJob(with_seed(loaded.project, folder), Path.cwd(), folder, ModelPool())
 
 
 def _render(job: "RenderJob", out: Path, *, fresh: bool) -> None:

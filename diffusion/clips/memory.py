@@ -50,7 +50,7 @@ def check(needs: Needs, free: int) -> None:
     """Raises UserError if a clip will not fit, with the setting that would."""
     if needs.total <= free:
         return
-    told = f"drawing takes about {needs.total / GIGABYTE:.2f} GB, {free / GIGABYTE:.2f} GB are free"
+    told = f"drawing the clip takes about {needs.total / GIGABYTE:.2f} GB, {free / GIGABYTE:.2f} GB are free"
     for together in range(needs.together - 1, 0, -1):
         if replace(needs, together=together).total <= free:
             raise UserError(told, way_out=f"Set clip.together to {together}")
