@@ -22,7 +22,7 @@ from animator.coherence import (
     recolored,
 )
 from animator.generation import Generation
-from animator.hybrid import Hybrid
+from animator.hybrid import Hybrid, Move
 from animator.params import FrameParams
 from animator.showing import Seen
 from animator.steps import Carry, Step
@@ -79,6 +79,7 @@ class Feedback:
     def run(self, step: Step, carry: Carry) -> tuple[list[Image], Carry]:
         """Generates at the step's first frame, then moves on to its last."""
         first, palette = step.frames[0], self.palette
+        follow: Move = _stays
         previous = self._steered(first.index, carry)
         reference = palette.given(first.index) if palette.given else carry.images.get(REFERENCE)
         colors = None if reference is None else palette.measured(reference)
@@ -87,7 +88,7 @@ class Feedback:
             result = self.generation.first(replace(first, sampling=sampling), self.init)
             matches = palette.given is not None
         else:
-            moved = self._moved(previous, first)
+            moved, follow = self._moved(previous, first)
             result = self._grown(previous, moved, first, colors)
             if self.hybrid is not None:
                 result = self.hybrid.composed(result, first, "after generation", previous)
@@ -99,7 +100,7 @@ class Feedback:
         result = self._laid_over(result, first)
         if palette.pins(first, is_start=previous is None, has_init=self.init is not None):
             reference = result
-        images = list(self._block(step, previous, result))
+        images = list(self._block(step, previous, result, follow))
         kept = {name: image for name, image in carry.images.items() if name.startswith(RUN_IN)}
         if self.ring is not None and first.index < self.ring.run_in:
             kept[f"{RUN_IN}{first.index + len(images)}"] = images[-1]
@@ -116,14 +117,21 @@ class Feedback:
             return previous
         return faded(previous, carry.images[f"{RUN_IN}{place}"], place / (self.ring.run_in - self.cadence))
 
-    def _moved(self, previous: Image, params: FrameParams) -> Image:
-        """The frame before as it stands in this one: moved by the camera and the video, the video mixed in."""
+    def _follow(self, params: FrameParams, shown: Image) -> Move:
+        """How pictures go on to a frame with the video; nothing where none moves them."""
+        return _stays if self.hybrid is None else self.hybrid.mover(params, shown)
+
+    def _moved(self, previous: Image, params: FrameParams) -> tuple[Image, Move]:
+        """The frame before as it stands in this one: moved by the camera and the video, the video mixed in.
+
+        With it comes how other pictures go on to this frame with the video.
+        """
         moved = self.look(previous, params.index - 1)(previous, params)
         if self.hybrid is None:
-            return moved
+            return moved, _stays
         moved = self.hybrid.composed(moved, params, "before motion", previous)
-        moved = self.hybrid.mover(params, previous)(moved)
-        return self.hybrid.composed(moved, params, "normal", previous)
+        follow = self.hybrid.mover(params, previous)
+        return self.hybrid.composed(follow(moved), params, "normal", previous), follow
 
     def _grown(self, previous: Image, moved: Image, params: FrameParams, colors: ColorReference | None) -> Image:
         """The picture generated from the moved one."""
@@ -147,31 +155,34 @@ class Feedback:
         masks = self.generation.masks
         return image if masks is None else masks.laid_over(image, params.masks, params.index)
 
-    def _block(self, step: Step, previous: Image | None, result: Image) -> Iterator[Image]:
+    def _block(self, step: Step, previous: Image | None, result: Image, follow: Move) -> Iterator[Image]:
         """The step's frames: the newer picture moved on, faded in over the older one.
 
         Source: the weights are Deforum's, (k + 1) / cadence for the k-th frame of the block.
+
+        Args:
+            step: the frames.
+            previous: the frame before them.
+            result: the picture generated at the first.
+            follow: how pictures go on to the first with the video.
         """
         older, newer, shown = previous, result, previous
         for n, params in enumerate(step.frames):
             weight = (n + 1) / self.cadence
             fades = older is not None and weight < 1
             if n or fades:
-                move = self._mover(newer, params, shown, is_first=n == 0)
+                if n and shown is not None:
+                    follow = self._follow(params, shown)
+                move = self._mover(newer, params, follow, is_first=n == 0)
                 older = move(older) if fades and older is not None else None
                 newer = move(newer) if n else newer
             image = newer if older is None or not fades else self._between(older, newer, weight, params)
             shown = image if image is result else self._laid_over(image, params)
             yield shown
 
-    def _mover(
-        self, newer: Image, params: FrameParams, shown: Image | None, *, is_first: bool
-    ) -> Callable[[Image], Image]:
+    def _mover(self, newer: Image, params: FrameParams, follow: Move, *, is_first: bool) -> Move:
         """How both pictures of a block go on to a frame: with the camera, then with the video."""
         move = self.look(newer, params.index if is_first else params.index - 1)
-        if self.hybrid is None or shown is None:
-            return lambda image: move(image, params)
-        follow = self.hybrid.mover(params, shown)
         return lambda image: follow(move(image, params))
 
     def _between(self, older: Image, newer: Image, weight: float, params: FrameParams) -> Image:
@@ -182,6 +193,10 @@ class Feedback:
             older = warped(older, field * np.float32(weight), border="reflection", sampling="bilinear")
             newer = warped(newer, back * np.float32(1 - weight), border="reflection", sampling="bilinear")
         return faded(older, newer, weight)
+
+
+def _stays(image: Image) -> Image:
+    return image
 
 
 def faded(older: Image, newer: Image, weight: float) -> Image:

@@ -1,7 +1,7 @@
 """Sources: what modes are made of, with every name already turned into an object."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import lcm
 from pathlib import Path
@@ -63,6 +63,7 @@ class Sources:
     moving: str = ""  # identity of the motion module and its LoRAs
     scratch: Path | None = None  # where a clip in the making is kept
     kept: Path | None = None  # where pictures of steps in between go, where they are asked for
+    readers: dict[VideoRules, InputFrames] = field(default_factory=dict)  # every video is opened once
 
     def picture(self, path: str, size: Size) -> Image:
         """A picture the project names, at the size of its frames."""
@@ -243,7 +244,9 @@ class Sources:
         return None if name == "none" else self.flows(name)
 
     def _frames(self, rules: VideoRules, size: Size) -> InputFrames:
-        return InputFrames(self._path(rules.file), rules, size)
+        if rules not in self.readers:
+            self.readers[rules] = InputFrames(self._path(rules.file), rules, size)
+        return self.readers[rules]
 
     def _print(self, path: str) -> str:
         """The fingerprint of a picture, video or folder."""

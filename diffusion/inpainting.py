@@ -74,8 +74,11 @@ class Canvas:
         if self.kept is None or self.overlay is None:
             return picture
         under = picture if self.box is None else _placed(picture, self.box, self.kept)
-        share = self.overlay[..., None]
-        return rounded(self.kept * (1 - share) + under * share)
+        made = self.kept.copy()
+        drawn = np.ix_(self.overlay.max(axis=1) > 0, self.overlay.max(axis=0) > 0)
+        share = self.overlay[drawn][..., None]
+        made[drawn] = rounded(self.kept[drawn] * (1 - share) + under[drawn] * share)
+        return made
 
 
 def canvas(

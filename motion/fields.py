@@ -3,6 +3,8 @@
 Convention: backward, output(p) = input(p + flow(p)), in pixels; pixel centres at whole coordinates, x right, y down.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +24,8 @@ def warped(image: Image, flow: FlowField, *, border: Border = "border", sampling
 
 def carried(values: Values, flow: FlowField) -> Values:
     """Float values moved by a flow field of their size, read bilinearly; outside, the values at the edge go on."""
-    x, y = _places(flow)
-    read = cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    places = flow + _grid(Size.of(flow))
+    read = cv2.remap(values, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
     return np.asarray(read, np.float32)
 
 
@@ -59,10 +61,11 @@ def agreement(flow: FlowField, back: FlowField) -> Mask:
     """
     height, width = flow.shape[:2]
     returned = carried(back, flow)
-    x, y = _places(flow)
-    inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    places = flow + _grid(Size(width, height))
+    inside = cv2.inRange(places, (-0.5, -0.5), (width - 0.5, height - 0.5))
     allowed = np.float32(0.01) * (_squared(flow) + _squared(returned)) + np.float32(0.5)
-    return np.asarray(inside & (_squared(flow + returned) <= allowed), np.float32)
+    meets = _squared(flow + returned) <= allowed
+    return np.asarray(meets & (inside > 0), np.float32)
 
 
 def pictured(flow: FlowField) -> Image:
@@ -123,10 +126,19 @@ def splatted(values: Values, motion: FlowField, weight: Mask | None = None) -> t
 
 def _places(flow: FlowField) -> tuple[Coordinates, Coordinates]:
     """Where each pixel is read, H x W each."""
-    x, y = pixel_axes(Size.of(flow))
-    return flow[..., 0] + x, flow[..., 1] + y
+    x, y = cv2.split(flow + _grid(Size.of(flow)))
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
+
+
+@lru_cache(maxsize=4)
+def _grid(size: Size) -> FlowField:
+    """The place (x, y) of each pixel, H x W x 2."""
+    x, y = pixel_axes(size)
+    grid = np.dstack(np.broadcast_arrays(x, y))
+    grid.flags.writeable = False
+    return grid
 
 
 def _squared(flow: FlowField) -> NDArray[np.float32]:
     """Squared length of each vector."""
-    return np.asarray(np.einsum("...c,...c->...", flow, flow), np.float32)
+    return np.asarray(cv2.transform(cv2.multiply(flow, flow), np.ones((1, 2))), np.float32)
