@@ -70,12 +70,18 @@ class Registry:
 
     def _tree(self, name: str) -> ast.Module:
         """An entry's source as a syntax tree."""
-        return ast.parse(_modules(self.package)[self._known(name)].read_text(encoding="utf-8"))
+        return _tree_of(_modules(self.package)[self._known(name)])
 
     def _known(self, name: str) -> str:
         if name not in _modules(self.package):
             raise UnknownName(self.kind, name, self.names())
         return name
+
+
+@cache
+def _tree_of(path: Path) -> ast.Module:
+    """A source file as a syntax tree, which nobody may change."""
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache

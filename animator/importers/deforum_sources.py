@@ -11,7 +11,7 @@ from typing import Any
 from animator.faces import FETCH, FINDER, FaceRules
 from animator.importers import Imported
 from animator.importers.deforum_key import OFF
-from animator.importers.deforum_keys import KEYS, UNITS
+from animator.importers.deforum_keys import KEYS, UNIT, UNITS
 from animator.importers.deforum_units import init_denoise, named, scaled_text
 from core.errors import Fault
 from core.weights import FACE_FINDER, FACE_RESTORER, listed, on_this_machine
@@ -238,9 +238,7 @@ def controls(settings: Settings) -> Imported:
     """ControlNet units."""
     units, notes, faults = [], [], []
     for unit in range(1, UNITS + 1):
-        own = {
-            key.removeprefix(f"cn_{unit}_"): value for key, value in settings.items() if key.startswith(f"cn_{unit}_")
-        }
+        own = {name: settings[f"cn_{unit}_{name}"] for name in UNIT}
         if own["enabled"] is not True:
             continue
         control = _control(str(own["module"]))

@@ -3,7 +3,7 @@
 Files: clip and masks are folders of pictures, a.png, b.png, alpha.png are pictures, s.wav is a sound.
 """
 
-FLAT, DEEP = {"animation_mode": "2D"}, {"animation_mode": "3D", "depth_algorithm": "mini"}
+FLAT, DEEP = {"animation_mode": "2D"}, {"animation_mode": "3D", "depth_algorithm": "mini", "max_frames": 2}
 VIDEO = {"animation_mode": "Video Input", "video_init_path": "clip"}
 INIT = {"use_init": True, "init_image": "a.png"}
 MASK = INIT | {"use_mask": True, "mask_file": "b.png", "mask_overlay_blur": 0}
