@@ -3,8 +3,10 @@
 `python -m training.film --run FOLDER --minutes 60`
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -15,17 +17,19 @@ import typer
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from core.image import FlowField, Image, Size, to_float
 from core.seeds import derive
 from interpolation.models._film_network import SLOPE, FilmNetwork, FilmSizes, Pyramid, halved
 from interpolation.models._pictures import WEIGHTS
+from training.mini.crew import one_thread, shared_out
 from training.mini.run import Average, Clock, RunFolder, in_half, rate
-from training.painter.briefs import SUBJECTS, brief
+from training.painter.briefs import LAYOUTS, SUBJECTS, brief
 from training.painter.compose import scene
 from training.painter.theatre import Shot, flow, view
 
-MINI = FilmSizes(filters=16, stages=3, flow_filters=(16, 32, 48), flow_convs=2, fusion_levels=4)
+MINI = FilmSizes(filters=24, stages=3, flow_filters=(24, 48, 64), flow_convs=3, fusion_levels=5)
 TURN, ZOOM = 8.0, 0.08  # degrees and share, at most, by which the last picture is turned and zoomed against the first
 CACHE = "triplets.npz"
 
@@ -37,13 +41,15 @@ class FilmPlan:
     run: Path  # triplets, checkpoint and log
     minutes: float  # whole budget, over all resumptions
     triplets: int = 540  # painted once, then varied
-    painted: int = 128  # pixels, side of the painted pictures
-    side: int = 64  # pixels, side of what is learned from at first; the painted side from `grows` on
+    painted: int = 256  # pixels, side of the painted pictures
+    side: int = 128  # pixels, side of what is learned from at first; the painted side from `grows` on
     grows: float = 0.6  # share of the budget
     batch: int = 8  # of pictures of `side`; a quarter of it once they are four times as large
     peak: float = 1.5e-3  # learning rate
     seed: int = 1
     sizes: FilmSizes = MINI
+    device: str = "cpu"
+    processes: int = 1  # that paint, and vary what was painted
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def journey(seed: int, largest: float) -> tuple[Shot, Shot, Shot]:
 def painted(seed: int, number: int, side: int) -> Triplet:
     """One triplet: subjects take turns, half of the journeys are long."""
     own = derive(seed, "film", number)
-    shown = scene(brief(own, SUBJECTS[number % len(SUBJECTS)]))
+    shown = scene(brief(own, SUBJECTS[number % len(SUBJECTS)], LAYOUTS))
     shots = journey(own, 0.3 if number // len(SUBJECTS) % 2 else 0.1)
     first, middle, last = (view(shown, Size(side, side), shot) for shot in shots)
     return Triplet(
@@ -92,11 +98,15 @@ def painted(seed: int, number: int, side: int) -> Triplet:
     )
 
 
+def _numbered(plan: FilmPlan, number: int) -> Triplet:
+    return painted(plan.seed, number, plan.painted)
+
+
 def triplets(plan: FilmPlan) -> list[Triplet]:
     """All triplets of a plan, painted the first time and kept in the run's folder."""
     file = plan.run / CACHE
     if not file.is_file():
-        made = [painted(plan.seed, number, plan.painted) for number in range(plan.triplets)]
+        made = list(shared_out(partial(_numbered, plan), range(plan.triplets), plan.processes))
         plan.run.mkdir(parents=True, exist_ok=True)
         pictures = np.stack([[one.first, one.middle, one.last] for one in made])
         flows = np.stack([[one.to_first, one.to_last] for one in made]).astype(np.float16)
@@ -160,6 +170,24 @@ def _turned(triplet: Triplet, degrees: float, zoom: float) -> Triplet:
     return Triplet(pictures[0], triplet.middle, pictures[1], *flows)
 
 
+@dataclass(frozen=True)
+class Batches(Dataset[tuple[Tensor, ...]]):
+    """All batches of a size by their step, so that other processes can make them ahead."""
+
+    made: Sequence[Triplet]
+    plan: FilmPlan
+    side: int  # pixels
+
+    def __getitem__(self, step: int) -> tuple[Tensor, ...]:
+        """The batch of a step."""
+        return batch(self.made, self.plan, step, self.side)
+
+    def ahead(self, step: int) -> Iterator[tuple[Tensor, ...]]:
+        """The batches from a step on, without end."""
+        workers = 0 if self.plan.processes == 1 else self.plan.processes
+        return iter(DataLoader(self, batch_size=None, sampler=itertools.count(step), num_workers=workers))
+
+
 def batch(made: Sequence[Triplet], plan: FilmPlan, step: int, side: int) -> tuple[Tensor, ...]:
     """First, middle, last: N x 3 x H x W in 0..1; the two flows from the middle: N x 2 x H x W, pixels."""
     draw = np.random.default_rng(derive(plan.seed, "batch", step))
@@ -177,7 +205,7 @@ def _stacked(values: Sequence[NDArray[np.generic]]) -> Tensor:
 
 def flow_error(found: Pyramid, wanted: Tensor) -> Tensor:
     """Mean error of the flows of all levels, each in pixels of its level."""
-    total = torch.zeros(())
+    total = torch.zeros((), device=wanted.device)
     for level in found:
         total = total + (level - wanted).abs().mean()
         wanted = halved(wanted) / 2 if min(wanted.shape[-2:]) > 1 else wanted
@@ -214,7 +242,7 @@ def train(plan: FilmPlan) -> Path:
     torch.manual_seed(plan.seed)
     network, folder = FilmNetwork(plan.sizes), RunFolder(plan.run)
     begin_as_mean(network)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(plan.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     parameters = list(network.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=plan.peak, weight_decay=1e-4)
     average, step, used = Average(parameters, 0.998), 0, 0.0
@@ -224,19 +252,21 @@ def train(plan: FilmPlan) -> Path:
         average.restore(kept["average"])
         step, used = kept["step"], kept["seconds"]
     made = triplets(plan)
-    clock = Clock(plan.minutes, used)
+    clock, side = Clock(plan.minutes, used), 0
     while not clock.is_up():
         for group in optimizer.param_groups:
             group["lr"] = rate(clock.progress(), plan.peak)
-        side = plan.side if clock.progress() < plan.grows else plan.painted
-        picture, moves = errors(network, batch(made, plan, step, side))
+        if side != (side := plan.side if clock.progress() < plan.grows else plan.painted):
+            batches = Batches(made, plan, side).ahead(step)
+        given = tuple(part.to(plan.device, non_blocking=True) for part in next(batches))
+        picture, moves = errors(network, given)
         optimizer.zero_grad()
         (picture + 0.02 * (1.05 - clock.progress()) * moves).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 0.5)
         optimizer.step()
         step += 1
         average.update(step)
-        if step % 50 == 0 or clock.is_up():
+        if clock.is_time_to_save():
             folder.log(f"film step {step} side {side} picture {picture.item():.4f} flow {moves.item():.3f}")
             state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average.values}
             folder.save({**state, "step": step, "seconds": clock.seconds()})
@@ -248,18 +278,24 @@ def train(plan: FilmPlan) -> Path:
 def errors(network: FilmNetwork, given: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Mean error of the pictures made, levels 0..1, and of the flows they were made by, pixels over all levels."""
     first, middle, last, to_first, to_last = given
-    made, ahead, back = network.between(first, last, torch.full((first.shape[0], 1), 0.5))
+    half = torch.full((first.shape[0], 1), 0.5, device=first.device)
+    made, ahead, back = network.between(first, last, half)
     return (made - middle).abs().mean(), flow_error(ahead, 2 * to_last) + flow_error(back, 2 * to_first)
 
 
 def main(
     run: Annotated[Path, typer.Option(help="folder of the run: triplets, checkpoint, log, weights")],
     minutes: Annotated[float, typer.Option(help="whole budget, over all resumptions")],
+    count: Annotated[int, typer.Option(help="moving scenes that are painted")] = 540,
+    batch_size: Annotated[int, typer.Option("--batch")] = 8,
+    device: Annotated[str, typer.Option(help="cpu, or cuda, which computes in TensorFloat-32")] = "cpu",
+    processes: Annotated[int, typer.Option(help="that paint, and vary what was painted")] = 1,
 ) -> None:
     """Trains the small FILM; goes on where it stopped."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    print(train(FilmPlan(run, minutes)))
+    one_thread()
+    torch.set_float32_matmul_precision("high")
+    plan = FilmPlan(run, minutes, count, batch=batch_size, device=device, processes=processes)
+    print(train(plan))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import torch
 import typer
 
-from training.mini import control_examples, controlnet, data, depth, few_steps, motion, unet, vae
+from training.mini import clips, control_examples, controlnet, data, depth, few_steps, motion, unet, vae
+from training.mini.crew import one_thread
 from training.mini.loop import Plan, train
 from training.painter.briefs import FAMILIAR
 
@@ -18,45 +18,110 @@ app = typer.Typer(
 Run = Annotated[Path, typer.Option(help="folder of the run: checkpoint, log, sheets")]
 Model = Annotated[Path, typer.Option(help="model folder to start from")]
 Minutes = Annotated[float, typer.Option(help="whole budget, over all resumptions")]
+Device = Annotated[str, typer.Option(help="cpu, or cuda, which computes in TensorFloat-32")]
+Sheets = Annotated[bool, typer.Option(help="of sample pictures, after each tenth of the budget")]
+Processes = Annotated[int, typer.Option(help="that paint side by side")]
 MINI = Path("models/mini")
 
 
 @app.callback()
-def one_thread() -> None:
-    """Every process computes in one thread: measured far faster than several threads beside other work."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+def setup() -> None:
+    """One thread a process, and the matrix units of a GPU."""
+    one_thread()
+    torch.set_float32_matmul_precision("high")
 
 
 @app.command("data")
-def make_data(folder: Path, model: Model = MINI, first: int = 0, count: int = 12, layouts: int = FAMILIAR) -> None:
+def make_data(
+    folder: Path,
+    model: Model = MINI,
+    first: int = 0,
+    count: int = 12,
+    layouts: int = FAMILIAR,
+    processes: Processes = 1,
+) -> None:
     """Paints scenes and caches their latents in FOLDER."""
-    for file in data.cache(data.DataPlan(model, folder, first, count, layouts)):
+    for file in data.shards(data.DataPlan(model, folder, first, count, layouts), processes=processes):
+        print(file)
+
+
+@app.command("control-data")
+def make_control_data(
+    kind: control_examples.Kind, folder: Path, model: Model = MINI, pictures: int = 916, processes: Processes = 1
+) -> None:
+    """Paints scenes with their hints into FOLDER; as many as training asks for are its pictures and 16."""
+    for file in control_examples.shards(control_examples.ExamplePlan(kind, model, folder, pictures), processes):
+        print(file)
+
+
+@app.command("motion-data")
+def make_motion_data(
+    folder: Path, model: Model = MINI, count: int = 486, layouts: int = FAMILIAR, processes: Processes = 1
+) -> None:
+    """Paints moving scenes into FOLDER."""
+    for file in clips.shards(clips.ClipPlan(model, folder, count, layouts=layouts), processes):
         print(file)
 
 
 @app.command("vae")
 def train_vae(
-    run: Run, minutes: Minutes, model: Model = MINI, decoder_only: bool = True, from_pca: bool = False
+    run: Run,
+    minutes: Minutes,
+    model: Model = MINI,
+    decoder_only: bool = True,
+    from_pca: bool = False,
+    pictures: int = 900,
+    batch: int = 8,
+    device: Device = "cpu",
+    processes: Processes = 1,
 ) -> None:
     """Trains the autoencoder; only its decoder unless told otherwise, so that the UNet stays right."""
-    print(vae.train(vae.VaePlan(model, run, minutes, decoder_only=decoder_only, from_pca=from_pca)))
+    plan = vae.VaePlan(
+        model,
+        run,
+        minutes,
+        pictures,
+        batch,
+        decoder_only=decoder_only,
+        from_pca=from_pca,
+        device=device,
+        processes=processes,
+    )
+    print(vae.train(plan))
 
 
 @app.command("unet")
 def train_unet(
-    folder: Path, run: Run, minutes: Minutes, model: Model = MINI, processes: int = 2, peak: float = 6e-4
+    folder: Path,
+    run: Run,
+    minutes: Minutes,
+    model: Model = MINI,
+    processes: int = 2,
+    batch: int = 8,
+    peak: float = 6e-4,
+    sheets: Sheets = True,
+    device: Device = "cpu",
 ) -> None:
-    """Trains UNet and text encoder on the latents in FOLDER."""
-    train(unet.VelocityTask, Plan(model, folder, run, minutes, processes, peak=peak))
+    """Trains UNet and text encoder on the latents in FOLDER, and on what is painted there meanwhile."""
+    plan = Plan(model, folder, run, minutes, processes, batch, peak, sheets=sheets, device=device)
+    train(unet.VelocityTask, plan)
 
 
 @app.command("few-steps")
 def train_few_steps(
-    folder: Path, run: Run, minutes: Minutes, model: Model = MINI, processes: int = 2, peak: float = 2e-4
+    folder: Path,
+    run: Run,
+    minutes: Minutes,
+    model: Model = MINI,
+    processes: int = 2,
+    batch: int = 8,
+    peak: float = 2e-4,
+    sheets: Sheets = True,
+    device: Device = "cpu",
 ) -> None:
     """Distils a model's UNet into one that needs no guidance and few steps, on the latents in FOLDER."""
-    train(few_steps.GuidanceTask, Plan(model, folder, run, minutes, processes, peak=peak))
+    plan = Plan(model, folder, run, minutes, processes, batch, peak, sheets=sheets, device=device)
+    train(few_steps.GuidanceTask, plan)
 
 
 @app.command("export")
@@ -79,18 +144,38 @@ def train_depth(run: Run, minutes: Minutes) -> None:
 
 @app.command("controlnet")
 def train_controlnet(
-    kind: control_examples.Kind, folder: Path, run: Run, minutes: Minutes, model: Model = MINI, pictures: int = 900
+    kind: control_examples.Kind,
+    folder: Path,
+    run: Run,
+    minutes: Minutes,
+    model: Model = MINI,
+    pictures: int = 900,
+    batch: int = 8,
+    device: Device = "cpu",
 ) -> None:
     """Trains a ControlNet of the model on scenes painted into FOLDER; the result lies in RUN/KIND."""
-    print(controlnet.train(controlnet.ControlPlan(kind, model, folder, run, minutes, pictures)))
+    plan = controlnet.ControlPlan(kind, model, folder, run, minutes, pictures, batch, device=device)
+    print(controlnet.train(plan))
 
 
 @app.command("motion")
 def train_motion(
-    folder: Path, run: Run, minutes: Minutes, model: Model = MINI, clips: int = 486, batch: int = 1, peak: float = 6e-4
+    folder: Path,
+    run: Run,
+    minutes: Minutes,
+    model: Model = MINI,
+    count: int = 486,
+    layouts: int = FAMILIAR,
+    batch: int = 1,
+    peak: float = 6e-4,
+    sheets: Sheets = True,
+    device: Device = "cpu",
 ) -> None:
     """Trains a motion module of the model on moving scenes painted into FOLDER; the result lies in RUN/motion."""
-    print(motion.train(motion.MotionPlan(model, folder, run, minutes, clips, batch, peak)))
+    plan = motion.MotionPlan(
+        model, folder, run, minutes, count, batch, peak, device=device, layouts=layouts, sheets=sheets
+    )
+    print(motion.train(plan))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from torch import Tensor
 
 from core.image import Image, Size
 from core.seeds import derive
+from training.mini.crew import shared_out
 from training.mini.model import load_autoencoder
-from training.mini.samples import NATIVE, as_tensor
+from training.mini.samples import NATIVE, encoded
 from training.painter.briefs import FAMILIAR, SUBJECTS, Brief, brief
 from training.painter.captions import caption
 from training.painter.compose import scene
@@ -80,32 +82,34 @@ def painted(seed: int, plan: ClipPlan) -> tuple[list[Image], tuple[str, ...]]:
     return images, tuple(caption(asked, draw) for _ in range(CAPTIONS))
 
 
-@torch.inference_mode()
-def cache(plan: ClipPlan) -> Iterator[Path]:
+def shards(plan: ClipPlan, processes: int = 1) -> Iterator[Path]:
     """Paints and encodes shard after shard; those that exist are left as they are.
 
     Yields:
         The file of each shard.
     """
-    autoencoder = load_autoencoder(plan.model)
     plan.folder.mkdir(parents=True, exist_ok=True)
-    for first in range(0, plan.clips, SHARD):
-        file = plan.folder / f"clips-{first:05d}.npz"
-        if not file.exists():
-            found = [painted(seed, plan) for seed in range(first, min(first + SHARD, plan.clips))]
-            latents = torch.stack([autoencoder.encode(as_tensor(images)).latents for images, _ in found])
-            unfinished = file.with_suffix(".unfinished.npz")
-            texts = json.dumps([captions for _, captions in found])
-            np.savez(unfinished, latents=latents.half().numpy(), captions=np.array(texts))
-            unfinished.replace(file)
-        yield file
+    yield from shared_out(partial(_shard, plan), range(0, plan.clips, SHARD), processes)
 
 
-def read(plan: ClipPlan) -> Clips:
+def _shard(plan: ClipPlan, first: int) -> Path:
+    file = plan.folder / f"clips-{first:05d}.npz"
+    if not file.exists():
+        found = [painted(seed, plan) for seed in range(first, min(first + SHARD, plan.clips))]
+        autoencoder = load_autoencoder(plan.model)
+        latents = torch.stack([encoded(autoencoder, images) for images, _ in found])
+        unfinished = file.with_suffix(".unfinished.npz")
+        texts = json.dumps([captions for _, captions in found])
+        np.savez(unfinished, latents=latents.half().numpy(), captions=np.array(texts))
+        unfinished.replace(file)
+    return file
+
+
+def read(plan: ClipPlan, device: str = "cpu") -> Clips:
     """All clips of a plan, painted where they do not exist yet."""
     latents, captions = [], []
-    for file in cache(plan):
+    for file in shards(plan):
         with np.load(file) as kept:
             latents.append(torch.from_numpy(kept["latents"]))
             captions += [tuple(texts) for texts in json.loads(str(kept["captions"]))]
-    return Clips(torch.cat(latents), tuple(captions))
+    return Clips(torch.cat(latents).to(device), tuple(captions))

@@ -1,9 +1,11 @@
 """What ControlNets of the embedded model learn from: painted pictures, and the very hints that rendering will show."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -15,9 +17,10 @@ from core.seeds import derive
 from diffusion.controls import Given, canny, depth, temporal
 from diffusion.hints import Hint
 from motion.fields import warped
+from training.mini.crew import shared_out
 from training.mini.data import STYLED
-from training.mini.model import MiniModel
-from training.mini.samples import NATIVE, as_tensor
+from training.mini.model import load_autoencoder
+from training.mini.samples import NATIVE, as_tensor, encoded
 from training.painter.briefs import LAYOUTS, SUBJECTS, Brief, brief
 from training.painter.captions import caption
 from training.painter.compose import scene
@@ -27,6 +30,7 @@ Kind = Literal["canny", "depth", "temporal"]
 CHANNELS = {"canny": 3, "depth": 3, "temporal": 6}  # of the hint
 WORDLESS = 0.2  # share of the captions left out besides those that are empty already: then the hint alone tells
 CARRIED, FROM_SOURCE = 0.5, 0.1  # temporal: shares whose frame before came moved along, or from an unstyled source
+SHARD = 64  # pictures of one file
 STEPS = (0.003, 0.05)  # temporal: how far the camera goes from frame to frame, in the distances' unit
 
 
@@ -35,6 +39,7 @@ class ExamplePlan:
     """Settings of a set of examples."""
 
     kind: Kind
+    model: Path  # folder whose autoencoder makes the latents
     folder: Path  # they are kept here
     pictures: int = 900
     seed: int = 1
@@ -53,27 +58,48 @@ class Examples:
         """Those at the places."""
         return Examples(self.latents[places], self.hints[places], tuple(self.captions[place] for place in places))
 
+    def on(self, device: str) -> "Examples":
+        """The same on another device."""
+        return Examples(self.latents.to(device), self.hints.to(device), self.captions)
 
-def examples(plan: ExamplePlan, model: MiniModel) -> Examples:
-    """The examples of a kind, painted once and kept in the plan's folder."""
-    file = plan.folder / f"{plan.kind}-{plan.pictures}.npz"
+
+def shards(plan: ExamplePlan, processes: int = 1) -> Iterator[Path]:
+    """Paints shard after shard; those that exist are left as they are.
+
+    Yields:
+        The file of each shard.
+    """
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    yield from shared_out(partial(_shard, plan), range(0, plan.pictures, SHARD), processes)
+
+
+def _shard(plan: ExamplePlan, first: int) -> Path:
+    count = min(SHARD, plan.pictures - first)
+    file = plan.folder / f"{plan.kind}-{first:05d}-{count}.npz"
     if not file.is_file():
-        pairs = [painted(plan, index, model) for index in range(plan.pictures)]
-        with torch.inference_mode():
-            parts = [as_tensor([image for image, _, _ in pairs[k : k + 8]]) for k in range(0, len(pairs), 8)]
-            latents = torch.cat([model.autoencoder.encode(part).latents for part in parts])
+        autoencoder = load_autoencoder(plan.model)
+        pairs = [painted(plan, index, autoencoder) for index in range(first, first + count)]
+        latents = encoded(autoencoder, [image for image, _, _ in pairs])
         hints = np.stack([_levels(hint) for _, hint, _ in pairs])
-        plan.folder.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(".unfinished.npz")
         texts = json.dumps([text for _, _, text in pairs])
         np.savez(unfinished, latents=latents.half().numpy(), hints=hints, captions=np.array(texts))
         unfinished.replace(file)
-    with np.load(file) as kept:
-        captions = tuple(json.loads(str(kept["captions"])))
-        return Examples(torch.from_numpy(kept["latents"]), torch.from_numpy(kept["hints"]), captions)
+    return file
 
 
-def painted(plan: ExamplePlan, index: int, model: MiniModel) -> tuple[Image, Hint, str]:
+def examples(plan: ExamplePlan) -> Examples:
+    """All examples of a plan, painted where they do not exist yet."""
+    latents, hints, captions = [], [], []
+    for file in shards(plan):
+        with np.load(file) as kept:
+            latents.append(torch.from_numpy(kept["latents"]))
+            hints.append(torch.from_numpy(kept["hints"]))
+            captions += json.loads(str(kept["captions"]))
+    return Examples(torch.cat(latents), torch.cat(hints), tuple(captions))
+
+
+def painted(plan: ExamplePlan, index: int, autoencoder: Any) -> tuple[Image, Hint, str]:
     """A picture, its hint and its caption."""
     draw = np.random.default_rng(derive(plan.seed, "control", plan.kind, index))
     asked = brief(derive(plan.seed, "scene", index), SUBJECTS[index % len(SUBJECTS)], plan.layouts, STYLED)
@@ -85,10 +111,10 @@ def painted(plan: ExamplePlan, index: int, model: MiniModel) -> tuple[Image, Hin
         return seen.image, canny.Canny(canny.Options(low, 2 * low)).hint(Given(seen.image)), text
     if plan.kind == "depth":
         return seen.image, depth.Depth(depth.Options()).hint(Given(seen.image, depth=lambda _: seen.depth)), text
-    return seen.image, _temporal(asked, shot, draw, model), text
+    return seen.image, _temporal(asked, shot, draw, autoencoder), text
 
 
-def _temporal(asked: Brief, shot: Shot, draw: np.random.Generator, model: MiniModel) -> Hint:
+def _temporal(asked: Brief, shot: Shot, draw: np.random.Generator, autoencoder: Any) -> Hint:
     """The frame before a shot and how it moved; or that frame moved along, or an unstyled first one, both at rest."""
     network = temporal.Temporal(temporal.Options(version="2"))
     chance = draw.random()
@@ -99,7 +125,7 @@ def _temporal(asked: Brief, shot: Shot, draw: np.random.Generator, model: MiniMo
     x, y, z = length * draw.normal(0, (1, 0.4, 0.7))
     before = Shot(shot.x + x, shot.y + y, max(shot.z + z, 0.0), shot.seconds - 1 / draw.uniform(8, 30))
     seen = view(scene(asked), NATIVE, before)
-    spoilt = _spoilt(seen.image, draw, model)
+    spoilt = _spoilt(seen.image, draw, autoencoder)
     if chance < FROM_SOURCE + CARRIED:
         here = view(scene(asked), NATIVE, shot)
         return network.hint(Given(warped(spoilt, flow(scene(asked), here, shot, before))))
@@ -107,14 +133,14 @@ def _temporal(asked: Brief, shot: Shot, draw: np.random.Generator, model: MiniMo
 
 
 @torch.inference_mode()
-def _spoilt(image: Image, draw: np.random.Generator, model: MiniModel) -> Image:
+def _spoilt(image: Image, draw: np.random.Generator, autoencoder: Any) -> Image:
     """A picture as a frame that was generated is: through the autoencoder, softer, noisier, of drifted contrast.
 
     The network learns to lead back from that, so that faults do not grow from frame to frame.
     """
-    latents = model.autoencoder.encode(as_tensor([image])).latents
+    latents = autoencoder.encode(as_tensor([image])).latents
     latents = latents + torch.from_numpy(draw.normal(0, draw.uniform(0, 0.15), tuple(latents.shape))).float()
-    decoded = model.autoencoder.decode(latents).sample[0].permute(1, 2, 0).numpy() / 2 + 0.5
+    decoded = autoencoder.decode(latents).sample[0].permute(1, 2, 0).numpy() / 2 + 0.5
     soft = cv2.GaussianBlur(decoded, (0, 0), draw.uniform(0.2, 1.2))
     drifted = (soft - 0.5) * draw.uniform(0.85, 1.2) + 0.5 + draw.uniform(-0.03, 0.03)
     return to_image(np.clip(drifted, 0, 1).astype(np.float32))

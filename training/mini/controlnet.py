@@ -16,7 +16,6 @@ from training.mini.run import Average, Clock, RunFolder, rate
 from training.mini.unet import shares, spread_times
 
 HINT_WIDTHS = (16, 16, 32, 64, 96)  # one halving between each: 16 pixels of the hint a latent cell
-SAVE_EVERY = 50  # steps
 GLANCE = 0.25  # share of the budget in which the layers that look at the hint learn alone
 SILENT = ("controlnet_down_blocks", "controlnet_mid_block", "controlnet_cond_embedding.conv_out")  # zero at first
 EAGER = 5.0  # how much faster these learn: until they speak, nothing behind them learns
@@ -36,6 +35,7 @@ class ControlPlan:
     peak: float = 6e-4  # learning rate
     seed: int = 1
     held_out: int = 16  # pictures besides, on which the error is measured
+    device: str = "cpu"
 
 
 class ControlTraining:
@@ -43,7 +43,7 @@ class ControlTraining:
 
     def __init__(self, plan: ControlPlan) -> None:
         """Args: plan: of the run, whose folder may hold a checkpoint."""
-        self.plan, self.model = plan, MiniModel.load(plan.start)
+        self.plan, self.model = plan, MiniModel.load(plan.start, plan.device)
         for frozen in (self.model.unet, self.model.text):
             frozen.requires_grad_(False)
         torch.manual_seed(plan.seed)
@@ -51,7 +51,8 @@ class ControlTraining:
             self.model.unet,
             conditioning_embedding_out_channels=HINT_WIDTHS,
             conditioning_channels=CHANNELS[plan.kind],
-        ).train()
+        )
+        self.network = self.network.to(plan.device).train()
         self.parameters = list(self.network.parameters())
         silent = [value for name, value in self.network.named_parameters() if name.startswith(SILENT)]
         others = [value for name, value in self.network.named_parameters() if not name.startswith(SILENT)]
@@ -100,14 +101,15 @@ def train(plan: ControlPlan) -> Path:
         The folder of the network; it is there, and replaced, at every save.
     """
     training, folder = ControlTraining(plan), RunFolder(plan.run)
-    found = examples(ExamplePlan(plan.kind, plan.data, plan.pictures + plan.held_out, plan.seed), training.model)
+    painted = ExamplePlan(plan.kind, plan.start, plan.data, plan.pictures + plan.held_out, plan.seed)
+    found = examples(painted).on(plan.device)
     held_out = found.chosen(torch.arange(plan.pictures, len(found.captions)))
     swapped = replace(held_out, hints=held_out.hints.roll(1, 0))
     alone = _held_out(training.model, None, held_out)
     clock = Clock(plan.minutes, training.used)
     while not clock.is_up():
         error = training.advance(found, clock.progress())
-        if training.step % SAVE_EVERY == 0 or clock.is_up():
+        if clock.is_time_to_save():
             training.save(clock.seconds())
             with training.average.swapped():
                 steered, misled = (_held_out(training.model, training.network, one) for one in (held_out, swapped))
@@ -138,9 +140,9 @@ def loss(model: MiniModel, network: Any, batch: Examples, seed: int) -> Tensor:
         batch: all that are used.
     """
     latents, hints = batch.latents.float(), batch.hints.float() / 255
-    draw = torch.Generator().manual_seed(seed)
+    draw = torch.Generator(latents.device).manual_seed(seed)
     times = spread_times(len(latents), model.scheduler.config.num_train_timesteps, draw)
-    noise = torch.randn(latents.shape, generator=draw)
+    noise = torch.randn(latents.shape, generator=draw, device=draw.device)
     signal, spread = shares(model, times)
     with torch.no_grad():
         told = model.text(model.tokens(batch.captions)).last_hidden_state

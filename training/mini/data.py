@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from torch import Tensor
 
 from core.image import Image, Size
 from core.seeds import derive
+from training.mini.crew import shared_out
 from training.mini.model import MiniModel, load_autoencoder
-from training.mini.samples import NATIVE, as_tensor
+from training.mini.samples import NATIVE, encoded
 from training.painter.briefs import FAMILIAR, SUBJECTS, Brief, brief
 from training.painter.captions import caption
 from training.painter.compose import scene
@@ -56,28 +58,29 @@ def painted(seed: int, plan: DataPlan, size: Size | None = None) -> Painted:
     return Painted(asked, image, tuple(caption(asked, draw) for _ in range(CAPTIONS)))
 
 
-@torch.inference_mode()
-def cache(plan: DataPlan, pictures: int = SHARD) -> Iterator[Path]:
+def shards(plan: DataPlan, pictures: int = SHARD, processes: int = 1) -> Iterator[Path]:
     """Paints and encodes shard after shard; those that exist are left as they are.
 
     Yields:
         The file of each shard.
     """
-    autoencoder = load_autoencoder(plan.model)
     plan.folder.mkdir(parents=True, exist_ok=True)
-    for number in range(plan.first, plan.first + plan.count):
-        file = plan.folder / f"{number:04d}.npy"
-        if not file.exists():
-            size = plan.sizes[number % len(plan.sizes)]
-            count = pictures * plan.sizes[0].width * plan.sizes[0].height // (size.width * size.height)
-            found = [painted(number * pictures + index, plan, size) for index in range(count)]
-            parts = [as_tensor([one.image for one in found[k : k + 8]]) for k in range(0, count, 8)]
-            latents = torch.cat([autoencoder.encode(part).latents for part in parts])
-            file.with_suffix(".json").write_text(json.dumps([one.captions for one in found]), encoding="utf-8")
-            unfinished = file.with_suffix(".unfinished.npy")
-            np.save(unfinished, latents.half().numpy())
-            unfinished.replace(file)
-        yield file
+    numbers = range(plan.first, plan.first + plan.count)
+    yield from shared_out(partial(_shard, plan, pictures), numbers, processes)
+
+
+def _shard(plan: DataPlan, pictures: int, number: int) -> Path:
+    file = plan.folder / f"{number:04d}.npy"
+    if not file.exists():
+        size = plan.sizes[number % len(plan.sizes)]
+        count = pictures * plan.sizes[0].width * plan.sizes[0].height // (size.width * size.height)
+        found = [painted(number * pictures + index, plan, size) for index in range(count)]
+        latents = encoded(load_autoencoder(plan.model), [one.image for one in found])
+        file.with_suffix(".json").write_text(json.dumps([one.captions for one in found]), encoding="utf-8")
+        unfinished = file.with_suffix(".unfinished.npy")
+        np.save(unfinished, latents.half().numpy())
+        unfinished.replace(file)
+    return file
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,37 +106,49 @@ def _joined(shards: Sequence[Latents]) -> Latents:
 class Cache:
     """All pictures of a cache, by size."""
 
-    groups: tuple[Latents, ...]  # those of the native size first
+    folder: Path
+    shards: int  # read from it
+    groups: tuple[Latents, ...]
+    device: str = "cpu"  # where the latents are
 
     @classmethod
-    def read(cls, folder: Path) -> "Cache":
+    def read(cls, folder: Path, device: str = "cpu") -> "Cache":
         """All finished shards of a folder."""
         by_size: dict[tuple[int, ...], list[Latents]] = {}
-        for file in sorted(file for file in folder.glob("*.npy") if "unfinished" not in file.name):
-            latents = torch.from_numpy(np.load(file))
+        files = finished(folder)
+        for file in files:
+            latents = torch.from_numpy(np.load(file)).to(device)
             texts = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
             shard = Latents(latents, tuple(tuple(captions) for captions in texts))
             by_size.setdefault(tuple(latents.shape[2:]), []).append(shard)
-        return cls(tuple(_joined(shards) for shards in by_size.values()))
+        return cls(folder, len(files), tuple(_joined(shards) for shards in by_size.values()), device)
+
+    def grown(self) -> "Cache":
+        """This cache with what has been painted since."""
+        return Cache.read(self.folder, self.device) if len(finished(self.folder)) > self.shards else self
 
     def batch(self, size: int, draw: np.random.Generator) -> tuple[Tensor, list[str]]:
         """A random batch: float32 latents of one size and one caption each.
 
         Args:
-            size: pictures of the native size; fewer where they are larger, so that all batches cost alike.
-            draw: where the choice comes from.
+            size: pictures of the smallest size; fewer where they are larger, so that all batches cost alike.
+            draw: where the choice comes from; sizes take turns by the area they cover in the cache.
         """
-        counts = np.array([len(group.captions) for group in self.groups])
-        group = self.groups[int(draw.choice(len(counts), p=counts / counts.sum()))]
-        count = max(1, round(size * self.groups[0].cells / group.cells))
+        areas = np.array([len(group.captions) * group.cells for group in self.groups])
+        group = self.groups[int(draw.choice(len(areas), p=areas / areas.sum()))]
+        count = max(1, round(size * min(group.cells for group in self.groups) / group.cells))
         chosen = draw.integers(0, len(group.captions), count)
         texts = [group.captions[index] for index in chosen]
         return group.latents[torch.from_numpy(chosen)].float(), [text[int(draw.integers(len(text)))] for text in texts]
 
 
+def finished(folder: Path) -> list[Path]:
+    """The shards that lie in a folder, whole."""
+    return sorted(file for file in folder.glob("*.npy") if "unfinished" not in file.name)
+
+
 def validation(model: MiniModel, plan: DataPlan, count: int) -> Latents:
     """Pictures whose seeds no shard has, with one caption each."""
     found = [painted(2**30 + index, plan) for index in range(count)]
-    with torch.inference_mode():
-        latents = model.autoencoder.encode(as_tensor([one.image for one in found])).latents
+    latents = encoded(model.autoencoder, [one.image for one in found])
     return Latents(latents.half(), tuple(one.captions[:1] for one in found))

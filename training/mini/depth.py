@@ -110,7 +110,7 @@ def train(plan: DepthPlan) -> Path:
         optimizer.step()
         step += 1
         average.update(step)
-        if step % 50 == 0 or clock.is_up():
+        if clock.is_time_to_save():
             folder.log(f"depth step {step} loss {error.item():.4f}")
             state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average.values}
             folder.save({**state, "step": step, "seconds": clock.seconds()})

@@ -23,9 +23,9 @@ GUIDANCE = FULL.guidance
 class GuidanceTask:
     """A copy of the UNet that learns to say at once what its teacher says with guidance."""
 
-    def __init__(self, start: Path) -> None:
-        """Args: start: folder of the teacher."""
-        self.model = MiniModel.load(start)
+    def __init__(self, start: Path, device: str = "cpu") -> None:
+        """Args: start: folder of the teacher; device: where it is trained."""
+        self.model = MiniModel.load(start, device)
         self._teacher = copy.deepcopy(self.model.unet).requires_grad_(False)
         self.model.text.requires_grad_(False)
 
@@ -38,12 +38,13 @@ class GuidanceTask:
 
         Times are spread evenly: few steps pass through all of them.
         """
-        draw = torch.Generator().manual_seed(seed)
+        draw, count = torch.Generator(latents.device).manual_seed(seed), len(latents)
         steps = self.model.scheduler.config.num_train_timesteps
-        places = (torch.arange(len(latents)) + torch.rand(len(latents), generator=draw)) / len(latents)
+        chances = torch.rand(count, generator=draw, device=latents.device)
+        places = (torch.arange(count, device=latents.device) + chances) / count
         times = (places * steps).long()
         signal, spread = shares(self.model, times)
-        noisy = signal * latents + spread * torch.randn(latents.shape, generator=draw)
+        noisy = signal * latents + spread * torch.randn(latents.shape, generator=draw, device=latents.device)
         with torch.no_grad():
             told = self.model.text(self.model.tokens(captions)).last_hidden_state
             wanted = self._guided(noisy, times, told)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
 
+from core.errors import UserError
 from core.image import Image
 from core.seeds import derive
 from training.mini.data import Cache, DataPlan, Latents, validation
@@ -21,7 +22,6 @@ from training.mini.run import Average, Clock, RunFolder, rate
 from training.mini.samples import write_sheet
 
 MEET_EVERY = 25  # steps between two exchanges with the other processes
-SAVE_EVERY = 50  # steps
 HELD_OUT = 16  # pictures of the validation set
 
 
@@ -51,14 +51,15 @@ class Plan:
     data: Path  # folder of cached latents
     run: Path  # checkpoint, log and sheets
     minutes: float  # whole budget, over all resumptions
-    processes: int = 2
+    processes: int = 1  # several meet in memory; of a processor only
     batch: int = 8  # of each process
     peak: float = 6e-4  # learning rate
     seed: int = 1
-    sheet_every: int = 1000  # steps; 0 for none
+    sheets: bool = True  # one after each tenth of the budget
+    device: str = "cpu"  # cuda: one process
 
 
-MakeTask = Callable[[Path], Task]  # from the model folder to start from; a top-level class, so that processes find it
+MakeTask = Callable[[Path, str], Task]  # from model folder and device; a top-level class, so that processes find it
 
 
 class Training:
@@ -67,7 +68,7 @@ class Training:
     def __init__(self, make: MakeTask, plan: Plan) -> None:
         """Args: make: the task; plan: of the run, whose folder may hold a checkpoint."""
         self._plan = plan
-        self.task = make(plan.start)
+        self.task = make(plan.start, plan.device)
         networks = self.task.networks()
         for network in networks.values():
             network.train().requires_grad_(True)
@@ -105,6 +106,8 @@ class Training:
 
 def train(make: MakeTask, plan: Plan) -> None:
     """Trains until the budget is used up, going on from the run's checkpoint if there is one."""
+    if plan.processes > 1 and plan.device != "cpu":
+        raise UserError(f"{plan.processes} processes on {plan.device}", way_out="A GPU takes one: --processes 1")
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         shared = Path(folder) / "parameters"
@@ -122,7 +125,7 @@ def _replica(rank: int, make: MakeTask, plan: Plan, shared: Path) -> None:
     training, folder = Training(make, plan), RunFolder(plan.run)
     task, name = training.task, plan.run.name
     meeting = Meeting(shared, training.parameters)
-    cached = Cache.read(plan.data)
+    cached = Cache.read(plan.data, plan.device)
     held_out = validation(task.model, DataPlan(plan.start, plan.data), HELD_OUT)
     training.start_clock()
     while not training.clock.is_up() and os.getppid() == parent:
@@ -135,14 +138,16 @@ def _replica(rank: int, make: MakeTask, plan: Plan, shared: Path) -> None:
         if rank > 0:
             continue
         training.average.update(training.step)
-        if training.step % SAVE_EVERY == 0 or training.clock.is_up():
+        if training.clock.is_time_to_save():
             training.save()
+            cached = cached.grown()
             with training.average.swapped():
                 folder.log(
                     f"{name} step {training.step} loss {error.item():.4f} held out {_held_out(task, held_out):.4f}"
                 )
-                if plan.sheet_every and training.step % plan.sheet_every == 0:
-                    write_sheet(plan.run / f"sheet-{training.step:06d}.png", task.sheet())
+                sheet = plan.run / f"sheet-{int(10 * training.clock.progress()):02d}.png"
+                if plan.sheets and not sheet.exists():
+                    write_sheet(sheet, task.sheet())
 
 
 @torch.inference_mode()

@@ -1,7 +1,7 @@
 """The embedded model as its trainers and gates see it: a folder in the layout of diffusers, all parts in float32."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +28,34 @@ class MiniModel:
     unet: Any  # UNet2DConditionModel
     autoencoder: Any  # PatchAutoencoder, its latents in the scale of the UNet
     scheduler: Any  # DPMSolverMultistepScheduler
+    device: str = "cpu"  # where the networks are
+    _known: dict[str, Tensor] = field(default_factory=dict)  # tokens of the captions met so far
 
     @classmethod
-    def load(cls, folder: Path) -> "MiniModel":
-        """All parts of a folder such as models/mini."""
+    def load(cls, folder: Path, device: str = "cpu") -> "MiniModel":
+        """All parts of a folder such as models/mini, on a device."""
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
         return cls(
             CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-            CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32).eval(),
-            unet.eval(),
-            load_autoencoder(folder),
+            CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32).eval().to(device),
+            unet.eval().to(device),
+            load_autoencoder(folder).to(device),
             DPMSolverMultistepScheduler.from_pretrained(folder / "scheduler"),
+            device,
         )
 
     def tokens(self, captions: Sequence[str]) -> Tensor:
-        """int64, N x positions, padded with the end token, cut where a caption is too long."""
+        """int64, N x positions, padded with the end token, cut where a caption is too long; on the model's device."""
+        for caption in captions:
+            if caption not in self._known:
+                self._known[caption] = self._tokens(caption)
+        return torch.stack([self._known[caption] for caption in captions]).to(self.device)
+
+    def _tokens(self, caption: str) -> Tensor:
         length = self.text.config.max_position_embeddings
         found: Tensor = self.tokenizer(
-            list(captions), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        ).input_ids
+            caption, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+        ).input_ids[0]
         return found
 
 

@@ -18,13 +18,12 @@ from training.mini.model import MiniModel
 from training.mini.run import RunFolder, in_half
 from training.mini.samples import NATIVE, decoded, sheet, write_sheet
 from training.mini.unet import spread_times
+from training.painter.briefs import FAMILIAR
 
-SHARED_NOISE = 0.5  # share of the noise's variance that all frames of a clip have in common
-DRAWN_NOISE = 0.85  # the same share when clips are drawn: steadier than in training, as short trainings need it
+LEAST_SHARED, MOST_SHARED = 0.3, 0.95  # of the noise's variance that all frames of a clip have in common
+DRAWN_NOISE = 0.85  # the same share when clips are drawn
 CHANGE_WEIGHT = 2.0  # of the error in what changes from frame to frame, which is the module's part of the work
 HELD_OUT = 4  # clips
-SAVE_EVERY = 50  # steps
-SHEET_EVERY = 500  # steps
 SHEET_PROMPTS = ("clouds at day", "ocean at sunset", "abstract waves, teal", "a spiral galaxy, blue")
 FACTS = "motion.json"  # beside the module: what sampling must know of its training
 
@@ -42,14 +41,17 @@ class MotionPlan:
     peak: float = 6e-4  # learning rate
     seed: int = 1
     size: Size = NATIVE
+    device: str = "cpu"
+    layouts: int = FAMILIAR  # compositions of each subject
+    sheets: bool = True  # one after each tenth of the budget
 
 
 class MotionTask:
     """The motion module of a model folder, its last layers zero at the start: it begins as no motion at all."""
 
-    def __init__(self, start: Path) -> None:
-        """Args: start: the model folder."""
-        self.model = MiniModel.load(start)
+    def __init__(self, start: Path, device: str = "cpu") -> None:
+        """Args: start: the model folder; device: where it is trained."""
+        self.model = MiniModel.load(start, device)
         channels = tuple(self.model.unet.config.block_out_channels)
         self._adapter = MotionAdapter(
             block_out_channels=channels,
@@ -61,7 +63,7 @@ class MotionTask:
         for name, values in self._adapter.named_parameters():
             if "proj_out" in name:
                 nn.init.zeros_(values)
-        self.moving = UNetMotionModel.from_unet2d(self.model.unet, self._adapter)
+        self.moving = UNetMotionModel.from_unet2d(self.model.unet, self._adapter).to(device)
         self.moving.requires_grad_(False)
         self.model.text.requires_grad_(False)
 
@@ -78,10 +80,11 @@ class MotionTask:
             captions: one a clip.
             seed: of noise and times.
         """
-        draw = torch.Generator().manual_seed(seed)
+        draw = torch.Generator(latents.device).manual_seed(seed)
         times = spread_times(len(latents), self.model.scheduler.config.num_train_timesteps, draw)
-        noise = mixed_noise(latents.shape, draw)
-        signal = self.model.scheduler.alphas_cumprod[times].reshape(-1, 1, 1, 1, 1)
+        chance = torch.rand((len(latents), 1, 1, 1, 1), generator=draw, device=draw.device)
+        noise = mixed_noise(latents.shape, draw, LEAST_SHARED + (MOST_SHARED - LEAST_SHARED) * chance)
+        signal = self.model.scheduler.alphas_cumprod.to(times.device)[times].reshape(-1, 1, 1, 1, 1)
         noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
         told = self.model.text(self.model.tokens(captions)).last_hidden_state
         told = told.repeat_interleave(latents.shape[1], dim=0)
@@ -104,13 +107,14 @@ class MotionTask:
         (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 
-def mixed_noise(shape: torch.Size, draw: torch.Generator, share: float = SHARED_NOISE) -> Tensor:
+def mixed_noise(shape: torch.Size, draw: torch.Generator, share: float | Tensor = DRAWN_NOISE) -> Tensor:
     """Normal noise N x frames x ... of which all frames of a clip have a share of the variance in common.
 
     Source: Ge et al., Preserve your own correlation: a noise prior for video diffusion models (2023), mixed noise.
     """
-    common = torch.randn((shape[0], 1, *shape[2:]), generator=draw)
-    return share**0.5 * common + (1 - share) ** 0.5 * torch.randn(shape, generator=draw)
+    common = torch.randn((shape[0], 1, *shape[2:]), generator=draw, device=draw.device)
+    own = torch.randn(shape, generator=draw, device=draw.device)
+    return share**0.5 * common + (1 - share) ** 0.5 * own
 
 
 def train(plan: MotionPlan) -> Path:
@@ -119,24 +123,26 @@ def train(plan: MotionPlan) -> Path:
     Returns:
         The folder of the module.
     """
-    painted = ClipPlan(plan.start, plan.data, plan.clips, plan.size)
-    held_out = read(ClipPlan(plan.start, plan.data / "held-out", HELD_OUT, plan.size))
-    found, folder = read(painted), RunFolder(plan.run)
-    training = Training(MotionTask, Plan(plan.start, plan.data, plan.run, plan.minutes, 1, plan.batch, plan.peak))
+    painted = ClipPlan(plan.start, plan.data, plan.clips, plan.size, plan.layouts)
+    held_out = read(ClipPlan(plan.start, plan.data / "held-out", HELD_OUT, plan.size), plan.device)
+    found, folder = read(painted, plan.device), RunFolder(plan.run)
+    own = Plan(plan.start, plan.data, plan.run, plan.minutes, 1, plan.batch, plan.peak, device=plan.device)
+    training = Training(MotionTask, own)
     task = training.task
     while not training.clock.is_up():
         seed = derive(plan.seed, "batch", training.step)
         error = task.loss(*found.batch(plan.batch, np.random.default_rng(seed)), seed)
         training.advance(error)
         training.average.update(training.step)
-        if training.step % SAVE_EVERY == 0 or training.clock.is_up():
+        if training.clock.is_time_to_save():
             training.save()
             with training.average.swapped(), torch.inference_mode():
                 apart = task.loss(held_out.latents.float(), [texts[0] for texts in held_out.captions], seed=0)
                 folder.log(f"motion step {training.step} loss {error.item():.4f} held out {apart.item():.4f}")
                 task.write(plan.run / "motion")
-                if training.step % SHEET_EVERY == 0:
-                    write_sheet(plan.run / f"sheet-{training.step:06d}.png", task.sheet())
+                drawn_at = plan.run / f"sheet-{int(10 * training.clock.progress()):02d}.png"
+                if plan.sheets and not drawn_at.exists():
+                    write_sheet(drawn_at, task.sheet())
     return plan.run / "motion"
 
 
@@ -145,7 +151,7 @@ def drawn(task: MotionTask, prompt: str, seed: int, *, steps: int = 12, guidance
     """The frames of one clip, from noise."""
     side = task.model.unet.config.sample_size
     shape = torch.Size((1, FRAMES, task.model.unet.config.in_channels, side, side))
-    latents = mixed_noise(shape, torch.Generator().manual_seed(seed)).transpose(1, 2)
+    latents = mixed_noise(shape, torch.Generator().manual_seed(seed)).transpose(1, 2).to(task.model.device)
     told = task.model.text(task.model.tokens(["", prompt])).last_hidden_state.repeat_interleave(FRAMES, dim=0)
     task.model.scheduler.set_timesteps(steps)
     for step in task.model.scheduler.timesteps:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 CHECKPOINT = "checkpoint.pt"
+SAVE_EVERY = 60.0  # seconds between two checkpoints
 WARM_UP = 0.02  # share of the budget in which the rate rises
 HOLD = 0.35  # share of the budget after which it falls
 LAST_RATE = 0.03  # of the peak, at the end
@@ -31,7 +32,7 @@ class RunFolder:
     def load(self) -> dict[str, Any] | None:
         """The checkpoint, if there is one."""
         file = self.path / CHECKPOINT
-        found: dict[str, Any] | None = torch.load(file, weights_only=True) if file.is_file() else None
+        found: dict[str, Any] | None = torch.load(file, "cpu", weights_only=True) if file.is_file() else None
         return found
 
     def log(self, line: str) -> None:
@@ -48,6 +49,7 @@ class Clock:
         """Args: minutes: the whole budget; used: seconds already trained."""
         self._budget = minutes * 60
         self._start = time.monotonic() - used
+        self._saved = time.monotonic()
 
     def seconds(self) -> float:
         """Trained so far."""
@@ -60,6 +62,12 @@ class Clock:
     def is_up(self) -> bool:
         """Whether the budget is used up."""
         return self.seconds() >= self._budget
+
+    def is_time_to_save(self) -> bool:
+        """Whether the budget is used up, or this last held, or the clock started, SAVE_EVERY ago."""
+        if due := self.is_up() or time.monotonic() - self._saved >= SAVE_EVERY:
+            self._saved = time.monotonic()
+        return due
 
 
 def rate(progress: float, peak: float) -> float:
@@ -85,7 +93,7 @@ class Average:
 
     def restore(self, values: Iterable[Tensor]) -> None:
         """Goes on from saved values."""
-        self.values = [value.clone() for value in values]
+        self.values = [value.to(own.device, copy=True) for own, value in zip(self.values, values, strict=True)]
 
     def swapped(self) -> "Swapped":
         """A context in which the parameters hold the average."""
@@ -117,5 +125,5 @@ def _copy(parameters: Sequence[nn.Parameter], values: Sequence[Tensor]) -> None:
 
 
 def in_half(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights in float16, contiguous, as they go into the repository."""
-    return {name: value.detach().half().contiguous() for name, value in weights.items()}
+    """Weights in float16, contiguous, on the processor, as they go into the repository."""
+    return {name: value.detach().half().cpu().contiguous() for name, value in weights.items()}

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -68,10 +69,8 @@ def redrawn(
     manner: Manner = FULL,
 ) -> list[Image]:
     """Each picture drawn anew from itself with noise; strength 0..1 is the share of the steps that is done."""
-    latents = encoded(model, images)
-    noise = torch.stack(
-        [torch.randn(latents.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds]
-    )
+    latents = encoded(model.autoencoder, images)
+    noise = _noise(model, seeds, Size.of(images[0]))
     model.scheduler.set_timesteps(manner.steps)
     skipped = manner.steps - max(1, round(manner.steps * strength))
     start = model.scheduler.timesteps[skipped : skipped + 1].repeat(len(images))
@@ -81,9 +80,10 @@ def redrawn(
 
 
 @torch.inference_mode()
-def encoded(model: MiniModel, images: Sequence[Image]) -> Tensor:
+def encoded(autoencoder: Any, images: Sequence[Image]) -> Tensor:
     """Latents N x C x h x w of uint8 pictures of one size."""
-    return torch.cat([model.autoencoder.encode(as_tensor(images[k : k + 8])).latents for k in range(0, len(images), 8)])
+    parts = [as_tensor(images[k : k + 8]).to(autoencoder.device) for k in range(0, len(images), 8)]
+    return torch.cat([autoencoder.encode(part).latents for part in parts])
 
 
 def as_tensor(images: Sequence[Image]) -> Tensor:
@@ -95,7 +95,8 @@ def _noise(model: MiniModel, seeds: Sequence[int], size: Size) -> Tensor:
     """The noise that pictures of a size start from, each from its own seed."""
     factor = 2 ** (len(model.autoencoder.config.block_out_channels) - 1)
     cells = (model.autoencoder.config.latent_channels, size.height // factor, size.width // factor)
-    return torch.stack([torch.randn(cells, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+    noise = [torch.randn(cells, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    return torch.stack(noise).to(model.device)
 
 
 def _denoised(model: MiniModel, latents: Tensor, prompts: Sequence[str], guidance: float, *, skipped: int) -> Tensor:
@@ -114,7 +115,7 @@ def _denoised(model: MiniModel, latents: Tensor, prompts: Sequence[str], guidanc
 
 def decoded(model: MiniModel, latents: Tensor) -> list[Image]:
     """Latents as uint8 pictures."""
-    pictures = torch.cat([model.autoencoder.decode(part).sample for part in torch.split(latents, 8)])
+    pictures = torch.cat([model.autoencoder.decode(part).sample for part in torch.split(latents, 8)]).cpu()
     return [to_image(np.clip(picture.permute(1, 2, 0).numpy() / 2 + 0.5, 0, 1)) for picture in pictures]
 
 

@@ -18,9 +18,9 @@ LOW_WEIGHT, HIGH_WEIGHT = 0.3, 1.4  # ... and are drawn less often; above the se
 class VelocityTask:
     """UNet and text encoder of a model folder, on their way to better ones."""
 
-    def __init__(self, start: Path) -> None:
-        """Args: start: the model folder."""
-        self.model = MiniModel.load(start)
+    def __init__(self, start: Path, device: str = "cpu") -> None:
+        """Args: start: the model folder; device: where it is trained."""
+        self.model = MiniModel.load(start, device)
 
     def networks(self) -> dict[str, nn.Module]:
         """UNet and text encoder."""
@@ -31,9 +31,9 @@ class VelocityTask:
 
         Source: Salimans, Ho, Progressive distillation for fast sampling of diffusion models (2022), appendix D.
         """
-        draw = torch.Generator().manual_seed(seed)
+        draw = torch.Generator(latents.device).manual_seed(seed)
         times = spread_times(len(latents), self.model.scheduler.config.num_train_timesteps, draw)
-        noise = torch.randn(latents.shape, generator=draw)
+        noise = torch.randn(latents.shape, generator=draw, device=latents.device)
         signal, spread = shares(self.model, times)
         told = self.model.text(self.model.tokens(captions)).last_hidden_state
         given = self.model.unet(signal * latents + spread * noise, times, told).sample
@@ -60,14 +60,15 @@ def export(run: Path, start: Path, folder: Path) -> None:
 
 def shares(model: MiniModel, times: Tensor) -> tuple[Tensor, Tensor]:
     """Amplitudes of signal and noise at training times, N x 1 x 1 x 1 each."""
-    signal = model.scheduler.alphas_cumprod[times].reshape(-1, 1, 1, 1)
+    signal = model.scheduler.alphas_cumprod.to(times.device)[times].reshape(-1, 1, 1, 1)
     return signal.sqrt(), (1 - signal).sqrt()
 
 
 def spread_times(count: int, steps: int, draw: torch.Generator) -> Tensor:
     """Training times 0..steps-1, one in each of `count` equally likely parts of their distribution."""
-    weights = torch.ones(steps)
+    weights = torch.ones(steps, device=draw.device)
     weights[: LOW_NOISE * steps // 1000] = LOW_WEIGHT
     weights[HIGH_NOISE * steps // 1000 :] = HIGH_WEIGHT
-    places = (torch.arange(count) + torch.rand(count, generator=draw)) / count
+    chances = torch.rand(count, generator=draw, device=draw.device)
+    places = (torch.arange(count, device=draw.device) + chances) / count
     return torch.searchsorted(torch.cumsum(weights / weights.sum(), 0), places).clamp(max=steps - 1)

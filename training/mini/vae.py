@@ -1,6 +1,7 @@
 """Trains the autoencoder on crops of painted scenes, from a model folder's weights or from the PCA of patches."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from core.image import Image
 from core.seeds import derive
+from training.mini.crew import shared_out
 from training.mini.data import DataPlan, painted
 from training.mini.model import load_autoencoder
 from training.mini.run import Average, Clock, RunFolder, in_half, rate
@@ -36,6 +38,8 @@ class VaePlan:
     seed: int = 1
     decoder_only: bool = True  # keeps the latents, so that a trained UNet stays right
     from_pca: bool = False  # sets the linear part to the PCA of patches first; makes new latents
+    device: str = "cpu"
+    processes: int = 1  # that paint
 
 
 def train(plan: VaePlan) -> Path:
@@ -46,10 +50,12 @@ def train(plan: VaePlan) -> Path:
     """
     network, folder = load_autoencoder(plan.start).train(), RunFolder(plan.run)
     scenes = DataPlan(plan.start, plan.run, layouts=LAYOUTS)
-    images = [painted(number, scenes).image for number in range(plan.pictures)]
-    held_out = [painted(2**30 + number, scenes).image for number in range(HELD_OUT)]
+    numbers = [*range(plan.pictures), *range(2**30, 2**30 + HELD_OUT)]
+    images = list(shared_out(partial(_painted, scenes), numbers, plan.processes))
+    images, held_out = images[: plan.pictures], images[plan.pictures :]
     if plan.from_pca and folder.load() is None:
         set_to_pca(network, images)
+    network.to(plan.device)
     trained = [
         values.requires_grad_(not (plan.decoder_only and name.startswith(ENCODER_PARTS)))
         for name, values in network.named_parameters()
@@ -65,14 +71,14 @@ def train(plan: VaePlan) -> Path:
     while not clock.is_up():
         for group in optimizer.param_groups:
             group["lr"] = rate(clock.progress(), plan.peak)
-        pictures = crops(images, plan.batch, np.random.default_rng(derive(plan.seed, "crops", step)))
+        pictures = crops(images, plan.batch, np.random.default_rng(derive(plan.seed, "crops", step))).to(plan.device)
         error = loss(network.decode(network.encode(pictures).latents).sample, pictures)
         optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         step += 1
         average.update(step)
-        if step % 100 == 0 or clock.is_up():
+        if clock.is_time_to_save():
             with average.swapped():
                 folder.log(f"vae step {step} loss {error.item():.4f} held out {decibels(network, held_out):.2f} dB")
             state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average.values}
@@ -80,6 +86,10 @@ def train(plan: VaePlan) -> Path:
     with average.swapped():
         save_file(in_half(network.state_dict()), plan.run / "vae.safetensors", metadata={"format": "pt"})
     return plan.run / "vae.safetensors"
+
+
+def _painted(scenes: DataPlan, number: int) -> Image:
+    return painted(number, scenes).image
 
 
 def loss(given: Tensor, wanted: Tensor) -> Tensor:
@@ -104,7 +114,7 @@ def decibels(network: Any, images: list[Image]) -> float:
     """Mean peak signal-to-noise ratio of pictures sent through the autoencoder."""
     ratios = []
     for image in images:
-        picture = as_tensor([image])
+        picture = as_tensor([image]).to(network.device)
         back = network.decode(network.encode(picture).latents).sample.clamp(-1, 1)
         ratios.append(10 * np.log10(4 / float(functional.mse_loss(back, picture))))
     return float(np.mean(ratios))

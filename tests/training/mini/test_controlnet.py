@@ -31,9 +31,10 @@ def test_a_run_goes_on_where_it_stopped_and_leaves_a_network(kind, tmp_path):
 
 
 def test_temporal_examples_are_what_rendering_shows(tmp_path):
-    toy = MiniModel.load(write_toy_model(tmp_path / "toy"))
-    plan = ExamplePlan("temporal", tmp_path, seed=2)
-    hints = [painted(plan, index, toy)[1] for index in range(9)]
+    toy = write_toy_model(tmp_path / "toy")
+    autoencoder = MiniModel.load(toy).autoencoder
+    plan = ExamplePlan("temporal", toy, tmp_path, seed=2)
+    hints = [painted(plan, index, autoencoder)[1] for index in range(9)]
     assert all(hint.flow is not None for hint in hints)
     at_rest = [bool((hint.flow == 255).all()) for hint in hints]
     assert 0 < sum(at_rest) < len(hints)  # carried or first frames are at rest, the others move
@@ -46,7 +47,7 @@ def test_the_model_is_not_trained_along(tmp_path):
         controlnet.ControlPlan("canny", toy, tmp_path, tmp_path / "run", 1, pictures=3, batch=2, held_out=1)
     )
     before = [value.clone() for value in training.model.unet.parameters()]
-    found = examples(ExamplePlan("canny", tmp_path, 4), training.model)
+    found = examples(ExamplePlan("canny", toy, tmp_path, 4))
     training.advance(found, 0.5)
     assert all(torch.equal(*pair) for pair in zip(before, training.model.unet.parameters(), strict=True))
 
@@ -56,7 +57,7 @@ def test_the_layers_that_look_at_the_hint_learn_first_and_alone(tmp_path):
     training = controlnet.ControlTraining(
         controlnet.ControlPlan("canny", toy, tmp_path, tmp_path / "run", 1, pictures=3, batch=2, held_out=1, peak=3e-3)
     )
-    found = examples(ExamplePlan("canny", tmp_path, 4), training.model)
+    found = examples(ExamplePlan("canny", toy, tmp_path, 4))
     before = controlnet.glance(training.model, training.network, found, 0).item()
     for _ in range(6):
         training.advance(found, 0.0)

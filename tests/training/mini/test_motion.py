@@ -60,7 +60,9 @@ def test_an_untrained_module_leaves_the_unet_as_it_was(toy):
 
 def test_a_run_goes_on_where_it_stopped_and_leaves_a_module(toy, tmp_path):
     def plan(seconds):
-        return motion.MotionPlan(toy, tmp_path / "data", tmp_path / "run", seconds * SECONDS, clips=2, size=SMALL)
+        return motion.MotionPlan(
+            toy, tmp_path / "data", tmp_path / "run", seconds * SECONDS, clips=2, size=SMALL, sheets=False
+        )
 
     before = motion.MotionTask(toy).moving.conv_in.weight
     motion.train(plan(0.5))

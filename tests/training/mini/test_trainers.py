@@ -16,7 +16,7 @@ from training.mini import data, depth, few_steps, unet, vae
 from training.mini.loop import Plan, train
 from training.mini.model import MiniModel
 from training.mini.run import RunFolder
-from training.mini.samples import Manner, drawn, redrawn
+from training.mini.samples import Manner, as_tensor, drawn, redrawn
 
 SECONDS = 1 / 60  # minutes
 
@@ -31,30 +31,30 @@ def cached(toy, tmp_path_factory):
     plan = data.DataPlan(
         toy, tmp_path_factory.mktemp("data"), count=3, sizes=(Size(64, 64), Size(64, 64), Size(96, 64))
     )
-    list(data.cache(plan, pictures=8))
+    list(data.shards(plan, pictures=8))
     return plan
 
 
 def test_cached_latents_are_those_of_the_painted_pictures(toy, cached):
     found = data.Cache.read(cached.folder).groups[0]
     picture = data.painted(9, cached)
-    latents = MiniModel.load(toy).autoencoder.encode(data.as_tensor([picture.image])).latents
+    latents = MiniModel.load(toy).autoencoder.encode(as_tensor([picture.image])).latents
     assert torch.allclose(found.latents[9].float(), latents[0], atol=5e-3)
     assert found.captions[9] == picture.captions
 
 
 def test_a_cache_is_not_painted_twice(cached):
     before = [file.stat().st_mtime_ns for file in sorted(cached.folder.glob("*.npy"))]
-    list(data.cache(cached, pictures=8))
+    list(data.shards(cached, pictures=8))
     assert before == [file.stat().st_mtime_ns for file in sorted(cached.folder.glob("*.npy"))]
 
 
 @pytest.mark.slow
 def test_a_unet_run_goes_on_where_it_stopped_and_exports_its_average(toy, cached, tmp_path):
-    plan = Plan(toy, cached.folder, tmp_path / "run", 2 * SECONDS, processes=1, batch=2, sheet_every=0)
+    plan = Plan(toy, cached.folder, tmp_path / "run", 2 * SECONDS, processes=1, batch=2, sheets=False)
     train(unet.VelocityTask, plan)
     first = RunFolder(plan.run).load()["step"]
-    train(unet.VelocityTask, Plan(toy, cached.folder, plan.run, 5 * SECONDS, processes=2, batch=2, sheet_every=0))
+    train(unet.VelocityTask, Plan(toy, cached.folder, plan.run, 5 * SECONDS, processes=2, batch=2, sheets=False))
     assert RunFolder(plan.run).load()["step"] > first > 0
     shutil.copytree(toy, tmp_path / "out")
     unet.export(plan.run, toy, tmp_path / "out")
@@ -82,7 +82,7 @@ def test_a_model_that_ignores_words_has_nothing_to_learn_of_guidance(toy, cached
 
 @pytest.mark.slow
 def test_distillation_moves_the_unet_and_leaves_the_words(toy, cached, tmp_path):
-    train(few_steps.GuidanceTask, Plan(toy, cached.folder, tmp_path, 2 * SECONDS, processes=1, batch=2))
+    train(few_steps.GuidanceTask, Plan(toy, cached.folder, tmp_path, 2 * SECONDS, batch=2, sheets=False))
     kept = RunFolder(tmp_path).load()
     assert kept["step"] > 0 and "text" not in kept
     assert not torch.equal(kept["unet"]["conv_in.weight"], MiniModel.load(toy).unet.conv_in.weight)
