@@ -29,7 +29,7 @@ from training.painter.briefs import LAYOUTS, SUBJECTS, brief
 from training.painter.compose import scene
 from training.painter.theatre import Shot, flow, view
 
-MINI = FilmSizes(filters=24, stages=3, flow_filters=(24, 48, 64), flow_convs=3, fusion_levels=5)
+MINI = FilmSizes(filters=16, stages=3, flow_filters=(16, 32, 48), flow_convs=2, fusion_levels=4)
 TURN, ZOOM = 8.0, 0.08  # degrees and share, at most, by which the last picture is turned and zoomed against the first
 CACHE = "triplets.npz"
 
@@ -41,8 +41,8 @@ class FilmPlan:
     run: Path  # triplets, checkpoint and log
     minutes: float  # whole budget, over all resumptions
     triplets: int = 540  # painted once, then varied
-    painted: int = 256  # pixels, side of the painted pictures
-    side: int = 128  # pixels, side of what is learned from at first; the painted side from `grows` on
+    painted: int = 128  # pixels, side of the painted pictures
+    side: int = 64  # pixels, side of what is learned from at first; the painted side from `grows` on
     grows: float = 0.6  # share of the budget
     batch: int = 8  # of pictures of `side`; a quarter of it once they are four times as large
     peak: float = 1.5e-3  # learning rate

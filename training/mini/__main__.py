@@ -152,9 +152,10 @@ def train_controlnet(
     pictures: int = 900,
     batch: int = 8,
     device: Device = "cpu",
+    begin: Annotated[Path | None, typer.Option(help="folder of a network to go on from")] = None,
 ) -> None:
     """Trains a ControlNet of the model on scenes painted into FOLDER; the result lies in RUN/KIND."""
-    plan = controlnet.ControlPlan(kind, model, folder, run, minutes, pictures, batch, device=device)
+    plan = controlnet.ControlPlan(kind, model, folder, run, minutes, pictures, batch, device=device, begin=begin)
     print(controlnet.train(plan))
 
 

@@ -36,6 +36,7 @@ class ControlPlan:
     seed: int = 1
     held_out: int = 16  # pictures besides, on which the error is measured
     device: str = "cpu"
+    begin: Path | None = None  # folder of a network to go on from; None: a copy of the UNet, blind at first
 
 
 class ControlTraining:
@@ -47,12 +48,7 @@ class ControlTraining:
         for frozen in (self.model.unet, self.model.text):
             frozen.requires_grad_(False)
         torch.manual_seed(plan.seed)
-        self.network: Any = ControlNetModel.from_unet(
-            self.model.unet,
-            conditioning_embedding_out_channels=HINT_WIDTHS,
-            conditioning_channels=CHANNELS[plan.kind],
-        )
-        self.network = self.network.to(plan.device).train()
+        self.network: Any = self._beginning().to(plan.device).train()
         self.parameters = list(self.network.parameters())
         silent = [value for name, value in self.network.named_parameters() if name.startswith(SILENT)]
         others = [value for name, value in self.network.named_parameters() if not name.startswith(SILENT)]
@@ -65,6 +61,15 @@ class ControlTraining:
             self.average.restore(kept["average"])
             self.step, self.used = kept["step"], kept["seconds"]
 
+    def _beginning(self) -> Any:
+        if self.plan.begin is not None:
+            return ControlNetModel.from_pretrained(self.plan.begin, torch_dtype=torch.float32)
+        return ControlNetModel.from_unet(
+            self.model.unet,
+            conditioning_embedding_out_channels=HINT_WIDTHS,
+            conditioning_channels=CHANNELS[self.plan.kind],
+        )
+
     def advance(self, found: Examples, progress: float) -> Tensor:
         """One step on a batch of the examples; the error before it."""
         for group in self.optimizer.param_groups:
@@ -72,7 +77,7 @@ class ControlTraining:
         seed = derive(self.plan.seed, "batch", self.step)
         places = np.random.default_rng(seed).integers(0, len(found.captions) - self.plan.held_out, self.plan.batch)
         batch = found.chosen(torch.from_numpy(places))
-        judge = glance if progress < GLANCE else loss
+        judge = glance if self.plan.begin is None and progress < GLANCE else loss
         error = judge(self.model, self.network, batch, seed)
         self.optimizer.zero_grad()
         error.backward()  # type: ignore[no-untyped-call]

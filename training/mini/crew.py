@@ -13,7 +13,7 @@ Made = TypeVar("Made")
 
 
 def one_thread() -> None:
-    """This process computes in one thread: measured far faster than several threads beside other work."""
+    """Lets this process compute in one thread: measured far faster than several threads beside other work."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
 

@@ -124,7 +124,7 @@ class Cache:
         return cls(folder, len(files), tuple(_joined(shards) for shards in by_size.values()), device)
 
     def grown(self) -> "Cache":
-        """This cache with what has been painted since."""
+        """The cache with what has been painted since."""
         return Cache.read(self.folder, self.device) if len(finished(self.folder)) > self.shards else self
 
     def batch(self, size: int, draw: np.random.Generator) -> tuple[Tensor, list[str]]:
