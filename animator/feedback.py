@@ -81,7 +81,7 @@ class Feedback:
         first, palette = step.frames[0], self.palette
         follow: Move = _stays
         previous = self._steered(first.index, carry)
-        reference = palette.given(first.index) if palette.given else carry.images.get(REFERENCE)
+        reference = palette.given(first.moment) if palette.given else carry.images.get(REFERENCE)
         colors = None if reference is None else palette.measured(reference)
         if previous is None:
             sampling = replace(first.sampling, denoise=self.init_denoise) if self.init is not None else first.sampling
@@ -126,18 +126,22 @@ class Feedback:
 
         With it comes how other pictures go on to this frame with the video.
         """
-        moved = self.look(previous, params.index - 1)(previous, params)
+        moved = self.look(previous, self._before(params))(previous, params)
         if self.hybrid is None:
             return moved, _stays
         moved = self.hybrid.composed(moved, params, "before motion", previous)
         follow = self.hybrid.mover(params, previous)
         return self.hybrid.composed(follow(moved), params, "normal", previous), follow
 
+    def _before(self, params: FrameParams) -> int:
+        """The frame of the project before this one; in a ring the last comes before the first."""
+        return self.ring.frames - 1 if self.ring and not params.moment else params.moment - 1
+
     def _grown(self, previous: Image, moved: Image, params: FrameParams, colors: ColorReference | None) -> Image:
         """The picture generated from the moved one."""
         rules, masks = self.palette.rules, self.generation.masks
         settled = recolored(moved, rules, colors)
-        reach = masks.reach(settled, params.masks, params.index) if masks is not None else EVERYWHERE
+        reach = masks.reach(settled, params.masks, params.moment) if masks is not None else EVERYWHERE
         init = grained(settled, params.coherence, rules, params.noise_seed, reach)
         return self.generation.next(
             params, init, Seen(settled, previous, moved, partial(self._motion, previous, moved))
@@ -153,7 +157,7 @@ class Feedback:
         if self.palette.rules.grayscale:
             image = grayscaled(image)
         masks = self.generation.masks
-        return image if masks is None else masks.laid_over(image, params.masks, params.index)
+        return image if masks is None else masks.laid_over(image, params.masks, params.moment)
 
     def _block(self, step: Step, previous: Image | None, result: Image, follow: Move) -> Iterator[Image]:
         """The step's frames: the newer picture moved on, faded in over the older one.
@@ -182,7 +186,7 @@ class Feedback:
 
     def _mover(self, newer: Image, params: FrameParams, follow: Move, *, is_first: bool) -> Move:
         """How both pictures of a block go on to a frame: with the camera, then with the video."""
-        move = self.look(newer, params.index if is_first else params.index - 1)
+        move = self.look(newer, params.moment if is_first else self._before(params))
         return lambda image: follow(move(image, params))
 
     def _between(self, older: Image, newer: Image, weight: float, params: FrameParams) -> Image:

@@ -63,9 +63,9 @@ class Generation:
         """One picture. Masks are found in what is seen, so that all tries of a frame share them."""
         colors, canvas, mask = None, None, None
         if self.guide is not None and init is not None:
-            init, colors = self.guide.guided(init, params.index, params.mix)
+            init, colors = self.guide.guided(init, params.moment, params.mix)
         if self.masks is not None and init is not None:
-            mask = self.masks.drawn(init if seen.init is None else seen.init, params.masks, params.index)
+            mask = self.masks.drawn(init if seen.init is None else seen.init, params.masks, params.moment)
             canvas = None if mask is None else self.masks.canvas(init, mask)
         controls = self.controls.of(params, replace(seen, mask=mask))
         request = params.request(self.size, init if canvas is None else canvas.init, controls)

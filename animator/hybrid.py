@@ -64,14 +64,16 @@ class Hybrid:
     def mover(self, params: FrameParams, before: Image) -> Move:
         """How the video moves from the frame before to this one; looked at once, for all pictures that go along.
 
+        To its first frame nothing moves: there is none before it, in a loop neither.
+
         Args:
             params: of this frame.
             before: the render's last frame; looked at with `from_render`.
         """
-        if self.rules.motion == "none" or params.index == 0:
+        if self.rules.motion == "none" or params.moment == 0:
             return lambda image: image
-        source = before if self.rules.from_render else self.frame(params.index - 1)
-        target = self.frame(params.index)
+        source = before if self.rules.from_render else self.frame(params.moment - 1)
+        target = self.frame(params.moment)
         if self.rules.motion == "flow":
             field = self._flow(source, target, params.index) * np.float32(params.mix.motion)
             return lambda image: warped(image, field, border="reflection", sampling="bilinear")
@@ -82,7 +84,7 @@ class Hybrid:
         """The picture with the video's frame mixed in, if this is when; else the very same picture."""
         if self.rules.composite != when:
             return image
-        video = self.frame(params.index) if self.picture is None else self.picture
+        video = self.frame(params.moment) if self.picture is None else self.picture
         numbers = params.mix
         composite = video
         if self.rules.mask != "none":
@@ -122,7 +124,7 @@ class Hybrid:
             case "difference":
                 return np.asarray(cv2.absdiff(_gray(image), _gray(video)), np.uint8)
         assert self.depth is not None
-        seen = (video, params.index) if self.rules.mask == "video depth" else (before, params.index - 1)
+        seen = (video, params.moment) if self.rules.mask == "video depth" else (before, params.moment - 1)
         return _nearness(self.depth(*seen))
 
     def _shaped(self, levels: NDArray[np.uint8], numbers: Mix) -> Mask:

@@ -30,14 +30,14 @@ class Lone:
         (params,) = step.frames
         if self.denoise is not None:
             params = replace(params, sampling=replace(params.sampling, denoise=self.denoise))
-        result = self.generation.first(params, self.frame(params.index))
+        result = self.generation.first(params, self.frame(params.moment))
         given = self.palette.given
-        reference = given(params.index) if given else carry.images.get(REFERENCE)
+        reference = given(params.moment) if given else carry.images.get(REFERENCE)
         if reference is not None and (given or self.palette.rules.match_result):
             result = color_matched(result, self.palette.measured(reference))
         if self.palette.rules.grayscale:
             result = grayscaled(result)
         masks = self.generation.masks
         if masks is not None:
-            result = masks.laid_over(result, params.masks, params.index)
+            result = masks.laid_over(result, params.masks, params.moment)
         return [result], Carry() if given else Carry({REFERENCE: result if reference is None else reference})

@@ -1,5 +1,7 @@
 """Whole projects with videos, masks and guides: what a render is made of, and what changes its identity."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -191,3 +193,37 @@ def test_pictures_of_the_steps_in_between_are_kept_where_they_are_asked_for(fold
     mask, comp = (read_image(folder / "out" / "hybrid" / f"000001.{what}.png") for what in ("mask", "comp"))
     black = mask.max(axis=2) == 0
     assert black.any() and np.array_equal(comp[black], moving(1)[black])  # where the video is
+
+
+def test_in_a_loop_videos_masks_and_guides_are_those_of_the_frames_of_the_loop(folder):
+    """The run-in shows the last frames of the loop a first time: with their pictures, not with those of its first."""
+    project = parse(
+        BASE
+        | {
+            "frames": 8,
+            "loop": {"over": 2},
+            "video": {"file": "clip"},
+            "hybrid": {"composite": "normal", "motion": "flow"},
+            "mask": {"video": {"file": "masks"}, "overlay": False},
+            "guide": {"images": {"0": "a.png", "6": "clip/3.png"}},
+        },
+        "x",
+        folder=folder,
+        name="x",
+    ).project
+    job = RenderJob(project, folder, folder / "out", ModelPool())
+    asked = []
+    hybrid, generation = job.mode.hybrid, job.mode.generation
+
+    def frame(moment):
+        asked.append(moment)
+        return hybrid.frame(moment)
+
+    mode = replace(job.mode, hybrid=replace(hybrid, frame=frame))
+    carry, seen = Carry(), []
+    for step in job.steps:
+        del asked[:]
+        _, carry = mode.run(step, carry)
+        seen.append(sorted(set(asked)))
+    assert seen == [[], [6, 7], [0], *([moment - 1, moment] for moment in range(1, 8))]
+    assert generation.guide.frames == (0, 6)

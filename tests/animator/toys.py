@@ -16,6 +16,7 @@ from motion.camera import CameraMove, Lens
 def params(index: int, **changes) -> FrameParams:
     values = {
         "index": index,
+        "moment": index,
         "camera": CameraMove(),
         "lens": Lens(),
         "sampling": Sampling(),
