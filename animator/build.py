@@ -170,8 +170,9 @@ def _unit_identity(shown: Shown) -> list[object]:
     unit = shown.unit
     parts = (shown.footage, shown.mask)
     files = [None if part is None else checksum(part.files()) for part in parts]
-    rules = (unit.looked_at, unit.first == INIT, unit.mode, unit.layers, unit.fit, unit.resolution, unit.pixel_perfect)
-    return [*rules, shown.control.identity, control_identity(Path(shown.model)), shown.first, *files]
+    looks = (unit.looked_at, unit.first == INIT, unit.fit, unit.resolution, unit.pixel_perfect)
+    acts = (unit.mode, unit.layers, unit.acts_in)
+    return [*looks, *acts, shown.control.identity, control_identity(Path(shown.model)), shown.first, *files]
 
 
 def _looked(

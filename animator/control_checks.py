@@ -14,7 +14,7 @@ from animator.jsontext import shown
 from core.errors import Fault, MediaError, ProjectError, WeightsError
 from core.weights import CHECKPOINT, on_this_machine
 from diffusion import controls
-from diffusion.models.control_files import control_path, network_for, text_width
+from diffusion.models.control_files import control_path, hint_channels, network_for, text_width
 from schedules.expression import Values
 from schedules.track import Track
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SPANS = {"weight": Span(0, 2), "start": Span(0, 1), "end": Span(0, 1)}
 SMALLEST_LOOK = 16  # pixels
+WITH_FLOW = 6  # channels of what TemporalNet 2 is shown
 
 
 def control_faults(project: "Project", folder: Path, names: Mapping[str, Values]) -> Iterator[Fault]:
@@ -37,6 +38,8 @@ def control_faults(project: "Project", folder: Path, names: Mapping[str, Values]
         field = f"controls.{place}"
         yield from _entry_faults(unit, field)
         yield from _use_faults(unit, field)
+        if unit.acts_in != "both" and project.hires is None:
+            yield Fault(f"{field}.acts_in", "has no effect: there is no second pass", "Give hires, or leave it out")
         yield from _number_faults(unit, field, project, names)
         yield from _source_faults(unit, field, project, folder)
         if asks_networks(project.generator):
@@ -126,14 +129,19 @@ def _source_faults(unit: ControlUnit, field: str, project: "Project", folder: Pa
 
 
 def _network_faults(unit: ControlUnit, field: str, project: "Project") -> Iterator[Fault]:
-    """A network that is not there, or reads text of another width than the model: that of another family."""
+    """A network that is not there, that of another family, or one that another version of a control is for."""
     try:
         path = control_path(unit.model or network_for(unit.control, project.model))
         base = on_this_machine(CHECKPOINT, project.model)
         read, told = text_width(path), None if base is None else text_width(base)
+        seen = hint_channels(path)
     except WeightsError as error:
         yield Fault(f"{field}.model", error.what, error.way_out)
         return
     if read is not None and told is not None and read != told:
         what = f"{path.name} is for another family of models: it reads text {read} wide, {project.model} has {told}"
         yield Fault(f"{field}.model", what, "Give one made for this family")
+    version = str(unit.options.get("version", "auto")) if unit.control == TEMPORAL else "auto"
+    if seen is not None and version != "auto" and (version == "2") != (seen == WITH_FLOW):
+        what = f"version {version}, but {path.name} looks at {seen} channels"
+        yield Fault(f"{field}.options.version", what, "TemporalNet 2 looks at six, others at three; or leave it out")

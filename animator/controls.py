@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from diffusion.hints import Fit
-from diffusion.request import ControlMode
+from diffusion.request import ControlMode, ControlPass
 
 Number = float | str  # a keyframable number: a constant, or the text of a schedule
 Strength = Literal["", "light", "medium", "strong"]
@@ -15,6 +15,7 @@ Strength = Literal["", "light", "medium", "strong"]
 INIT, PREVIOUS, CARRIED = "init", "previous", "carried"  # sources that are no files
 OF_THE_RENDER = (INIT, PREVIOUS, CARRIED)
 LOOKING_BACK = (PREVIOUS, CARRIED)
+THIN = ("canny", "mlsd")  # controls whose layers a second pass softens, as the web UI does
 TEMPORAL = "temporal"  # the control whose source is the frame before unless told otherwise
 
 
@@ -50,6 +51,7 @@ class ControlUnit:
     )
     pixel_perfect: bool = False  # looks at exactly one pixel for each of the frame's
     mask: str = ""  # a picture, folder or video; the unit acts where it is white (inpaint: what is drawn anew)
+    acts_in: ControlPass = "both"  # with a second pass ("hires fix"): which one; both, first, second
     low_memory: bool = False  # the network is on the accelerator only while it looks
 
     @property

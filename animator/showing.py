@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from animator.controls import CARRIED, INIT, PREVIOUS, ControlUnit, UnitNumbers
+from animator.controls import CARRIED, INIT, PREVIOUS, THIN, ControlUnit, UnitNumbers
 from animator.params import FrameParams
 from core.image import DepthMap, FlowField, Image, Mask, Size, resized
 from diffusion.controls import Control, Given
@@ -197,6 +197,8 @@ def _image(shown: Shown, numbers: UnitNumbers, ready: Ready) -> ControlImage:
         ready.region,
         unit.layers,
         unit.low_memory,
+        unit.acts_in,
+        unit.control in THIN,
     )
 
 

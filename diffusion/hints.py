@@ -20,6 +20,7 @@ class Hint:
 
     image: Image  # uint8, H x W x 3, RGB
     flow: Image | None = None  # a second picture of that size, for networks that see six channels; others see the first
+    needs_flow: bool = False  # whether a network that sees only the first is the wrong one
     hidden: Mask | None = None  # of that size; where it is above 0.5 the network is told that nothing is known
 
     @property
@@ -41,7 +42,7 @@ class Hint:
             return replace(self, image=fitted(self.image, size, fit), flow=flow)
         levels = np.repeat((self.hidden > HIDDEN)[..., None].astype(np.uint8) * np.uint8(255), 3, axis=2)
         hidden = (fitted(levels, size, fit)[..., 0] > 127).astype(np.float32)
-        return Hint(fitted(self.image, size, fit), flow, hidden)
+        return replace(self, image=fitted(self.image, size, fit), flow=flow, hidden=hidden)
 
 
 def fitted(picture: Image, size: Size, fit: Fit) -> Image:

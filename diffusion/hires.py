@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from core.errors import UserError
 from core.image import LARGEST_SIDE, Size
-from diffusion.request import Hires, ImageRequest
+from diffusion.request import ControlImage, Hires, ImageRequest
 from diffusion.upscalers import LATENT_MODES, LatentMode
 
 
@@ -77,6 +77,7 @@ def second_request(request: ImageRequest, hires: Hires) -> ImageRequest:
         schedule=hires.schedule or ("" if hires.sampler else request.schedule),
         rules=replace(request.rules, img2img_steps="exact"),
         refiner=request.refiner if hires.refines != "first" else None,
+        controls=tuple(_softened(control) for control in request.controls if control.acts_in != "first"),
         init=None,
         inpaint=None,
         hires=None,
@@ -87,4 +88,10 @@ def first_request(request: ImageRequest) -> ImageRequest:
     """What the first pass is asked."""
     if request.hires is None:
         return request
-    return replace(request, refiner=None if request.hires.refines == "second" else request.refiner)
+    controls = tuple(control for control in request.controls if control.acts_in != "second")
+    return replace(request, refiner=None if request.hires.refines == "second" else request.refiner, controls=controls)
+
+
+def _softened(control: ControlImage) -> ControlImage:
+    """As it acts in a second pass."""
+    return replace(control, mode="prompt") if control.softens and control.mode == "balanced" else control

@@ -1,10 +1,12 @@
 """Studio: models with all that makes pictures from requests: pixels to latents, sampling, and back to pixels."""
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
+from itertools import compress
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.devices import ModelPool
-from core.errors import UserError
+from core.errors import UserError, WeightsError
 from core.image import Size, to_image
 from core.tuning import tuning
 from diffusion.canvas import Enlarge, scaled
@@ -26,7 +28,7 @@ from diffusion.models.loaded import LoadedModel
 from diffusion.prompt.language import ExtraNetwork
 from diffusion.prompt.named import NamedFiles, untagged, wanted
 from diffusion.regarding import Regarded, regarded_by
-from diffusion.request import DrawingRules, Hires, ImageRequest, Refiner
+from diffusion.request import ControlImage, DrawingRules, Hires, ImageRequest, Refiner
 from diffusion.sampling.blend import KeepingClean, KeepingNoised
 from diffusion.sampling.denoiser import Denoiser
 from diffusion.sampling.guidance import Guidance, GuidanceOptions
@@ -43,6 +45,7 @@ from diffusion.tiling import circular
 from diffusion.upscalers import latent_mode
 from diffusion.upscaling import enlarger
 
+log = logging.getLogger(__name__)
 SAME_TIME = 0.51  # training steps; timesteps nearer than this are one, rounded or not
 MOST_TOGETHER = {"low": 1, "balanced": 4, "high": 8}  # pictures in one batch, by the memory there is for them
 
@@ -237,10 +240,10 @@ class Studio:
                 f"{refiner.model.name} cannot refine what {kit.model.name} draws: their latents differ",
                 way_out="Choose a refiner of the same family",
             )
-        plain = [replace(request, prompt=untagged(request.prompt), controls=()) for request in requests]
+        plain = [replace(request, prompt=untagged(request.prompt)) for request in requests]
         return Relay(
             first,
-            lambda calls: self._guidance(refiner, batch, plain, calls, seen),
+            lambda calls: self._guidance(refiner, batch, self._fitting(plain, refiner), calls, seen),
             kit.training,
             batch.refiner.switch_at,
         )
@@ -269,6 +272,19 @@ class Studio:
         conditionings = [kit.conditioning(request, batch.plan.prompt_steps, batch.before) for request in requests]
         cfgs = [request.sampling.cfg for request in requests]
         return Guidance(denoiser, batch.plan, conditionings, cfgs, batch.guidance, calls=calls)
+
+    def _fitting(self, requests: Sequence[ImageRequest], kit: Kit) -> list[ImageRequest]:
+        """Requests for a refiner, without the control networks that are for another family."""
+        fits = [self._fits(control, kit.model) for control in requests[0].controls]
+        return [replace(one, controls=tuple(compress(one.controls, fits))) for one in requests]
+
+    def _fits(self, control: ControlImage, model: LoadedModel) -> bool:
+        try:
+            self._controls(control.model, model, control.low_memory)
+        except WeightsError:
+            _tell_unfit(control.model, model.name)
+            return False
+        return True
 
     def _controls(self, name: str, model: LoadedModel, low_memory: bool) -> Network:
         """A control network for a model."""
@@ -315,6 +331,11 @@ class Studio:
                 raise UserError(f"no way to load the model {name!r}", way_out="Leave out refiner and second model")
             self._kits[name] = Kit(self._load(name), self._files)
         return self._kits[name]
+
+
+@lru_cache(maxsize=256)  # once, however many pictures there are
+def _tell_unfit(control: str, refiner: str) -> None:
+    log.warning("%s is for another family than the refiner %s and rests while that one draws", control, refiner)
 
 
 def tiled(rules: DrawingRules, *networks: Any) -> AbstractContextManager[None]:

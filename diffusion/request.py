@@ -14,6 +14,7 @@ NoiseSource = Literal["cpu", "nv", "gpu"]  # torch's processor generator, what a
 Emphasis = Literal["original", "no norm", "ignore", "none"]
 NoiseMix = tuple[tuple[int, float], ...]  # seeds and weights, whose squares sum to 1, of noise that is mixed
 MaskedContent = Literal["original", "latent noise", "latent nothing"]
+ControlPass = Literal["both", "first", "second"]  # of a hires fix
 ControlMode = Literal["balanced", "prompt", "control"]  # what counts more: neither, the words, the hint
 RefinedPass = Literal["first", "second", "both"]
 
@@ -131,6 +132,8 @@ class ControlImage:
     mask: Mask | None = None  # H x W, 0..1; 1 = act here; None acts everywhere
     layers: tuple[float, ...] = ()  # 0..2 for each layer, shallow to deep, in place of the mode's own factors
     low_memory: bool = False  # on the accelerator only while it looks
+    acts_in: ControlPass = "both"  # which pass of a hires fix
+    softens: bool = False  # whether its shallow layers count less in a second pass, as thin lines would be drawn twice
 
 
 @dataclass(frozen=True, slots=True)

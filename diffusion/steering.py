@@ -168,6 +168,11 @@ def check_control(control: ControlImage, network: Steerer | ImagePrompt) -> None
         raise UserError(what, way_out="Give one for each, the shallowest first, or none")
     if isinstance(network, ImagePrompt):
         return
+    if control.hint.needs_flow and network.channels < control.hint.channels:
+        raise UserError(
+            f"{network.name} looks at {network.channels} channels, so the flow of TemporalNet 2 would have no effect",
+            way_out="Leave version out, or give a network of TemporalNet 2",
+        )
     if control.hint.channels < network.channels:
         raise UserError(
             f"{network.name} looks at {network.channels} channels, the hint has {control.hint.channels}",

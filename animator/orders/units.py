@@ -13,6 +13,7 @@ from animator.control_checks import control_faults, control_warnings
 from animator.controls import INIT, OF_THE_RENDER, ControlUnit
 from animator.orders.order import Order
 from animator.project import Project
+from animator.second_pass import SecondPass
 from animator.showing import Controls, Seen, numbers_of
 from core.devices import ModelPool
 from core.errors import Fault, WeightsError, suggestion
@@ -168,7 +169,10 @@ def _view(order: Order, canvas: Canvas) -> Callable[[Image], Image] | None:
 
 def _project(units: Sequence[ControlUnit], order: Order, generator: str) -> Project:
     """A film of one frame with these units."""
-    return Project(controls=tuple(units), frames=1, model=order.model, generator=generator, size=order.size)
+    hires = SecondPass() if order.hires else None
+    return Project(
+        controls=tuple(units), frames=1, model=order.model, generator=generator, size=order.size, hires=hires
+    )
 
 
 def _as_option(field: str) -> str:

@@ -39,7 +39,7 @@ class Temporal:
         if self.options.version in ("1", "xl"):
             return Hint(given.image)
         flow = np.zeros((*given.image.shape[:2], 2), np.float32) if given.flow is None else given.flow()
-        return Hint(given.image, flow=flow_colours(flow))
+        return Hint(given.image, flow=flow_colours(flow), needs_flow=self.options.version == "2")
 
 
 def build(options: Options, pool: ModelPool) -> Temporal:

@@ -16,6 +16,9 @@ ALSO_CALLED = {
     "brightness": ("qr", "luminance", "recolor"),
     "threshold": ("qr",),
 }  # what the files of a control's networks have in their names besides the control's own
+LOOKERS = ("input_hint_block.0.weight", "controlnet_cond_embedding.conv_in.weight")  # first layers that see a hint
+IMAGE_PROMPT = "ip_adapter."  # how tensors of an IP-Adapter are called
+ENCODERS = ("image_encoder", "../image_encoder", "../models/image_encoder", "../clip_vision")  # beside its file
 READERS = ("attn2.to_k.weight", "attn2.to_k.down")  # tensors as wide as the text, the second of a ControlLoRA
 
 
@@ -34,7 +37,37 @@ def control_identity(path: Path) -> str:
     Raises:
         WeightsError: if files are missing or cannot be read.
     """
-    return weights_checksum(path, (path / "config.json", *weights_files(path)) if path.is_dir() else (path,))
+    if path.is_dir():
+        return weights_checksum(path, _folder_files(path))
+    eyes = image_encoder(path)
+    return weights_checksum(path, (path, *(() if eyes is None else _folder_files(eyes))))
+
+
+def image_encoder(path: Path) -> Path | None:
+    """The folder of the CLIP that sees pictures for an IP-Adapter's file; None if there is none, or it is another file.
+
+    Raises:
+        WeightsError: if a safetensors file is damaged.
+    """
+    folders = ((path.parent / place).resolve() for place in ENCODERS)
+    folder = next((folder for folder in folders if (folder / "config.json").is_file()), None)
+    if folder is None or path.suffix.lower() != ".safetensors":
+        return folder  # what a pickled file is, is not told before it is loaded
+    return folder if any(key.startswith(IMAGE_PROMPT) for key in read_header(path).shapes) else None
+
+
+def hint_channels(path: Path) -> int | None:
+    """How many channels of a hint a control network looks at; None where neither settings nor header tell.
+
+    Raises:
+        WeightsError: if a safetensors file is damaged.
+    """
+    if path.is_dir():
+        return _whole_number(path / "config.json", "conditioning_channels")
+    if path.suffix.lower() != ".safetensors":
+        return None
+    shapes = read_header(path).shapes
+    return next((shape[1] for key, shape in shapes.items() if key.endswith(LOOKERS) and len(shape) == 4), None)
 
 
 def network_for(control: str, model: str) -> str:
@@ -73,15 +106,25 @@ def text_width(path: Path) -> int | None:
     """
     for settings in (path / "unet" / "config.json", path / "config.json"):
         if settings.is_file():
-            try:
-                width = json.loads(settings.read_text(encoding="utf-8")).get("cross_attention_dim")
-            except (OSError, ValueError, AttributeError):
-                return None
-            return width if isinstance(width, int) else None
+            return _whole_number(settings, "cross_attention_dim")
     if path.suffix.lower() != ".safetensors":
         return None
     shapes = read_header(path).shapes
     return next((shape[-1] for key, shape in shapes.items() if key.endswith(READERS) and len(shape) == 2), None)
+
+
+def _folder_files(folder: Path) -> tuple[Path, ...]:
+    """Settings and weights of a network."""
+    return folder / "config.json", *weights_files(folder)
+
+
+def _whole_number(settings: Path, name: str) -> int | None:
+    """A number in a file of settings; None if it is not there."""
+    try:
+        found = json.loads(settings.read_text(encoding="utf-8")).get(name)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, int) else None
 
 
 def _plain(name: str) -> str:

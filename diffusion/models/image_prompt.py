@@ -19,13 +19,13 @@ from torch.nn import functional
 
 from core.errors import WeightsError
 from core.image import Image, to_float
+from diffusion.models.control_files import IMAGE_PROMPT, image_encoder
 from diffusion.models.family import Shapes
 from diffusion.models.loaded import LoadedModel
 from diffusion.models.networks import is_finite
 from diffusion.models.weights_file import WeightsFile
 
-PROJECTION, ATTENTION = "image_proj.", "ip_adapter."
-ENCODERS = ("image_encoder", "../image_encoder", "../models/image_encoder", "../clip_vision")  # beside the file
+PROJECTION, ATTENTION = "image_proj.", IMAGE_PROMPT
 MEAN = np.array((0.48145466, 0.4578275, 0.40821073), np.float32)  # CLIP's, of the levels it was trained on
 SPREAD = np.array((0.26862954, 0.26130258, 0.27577711), np.float32)
 _LAYER = re.compile(r"(\d+)\.to_([kv])_ip\.weight")
@@ -189,8 +189,7 @@ def _encoder(path: Path) -> Any:
     """The CLIP that lies beside an adapter's file."""
     from transformers import CLIPVisionModelWithProjection
 
-    folders = [(path.parent / place).resolve() for place in ENCODERS]
-    folder = next((folder for folder in folders if (folder / "config.json").is_file()), None)
+    folder = image_encoder(path)
     if folder is None:
         raise WeightsError(
             "the CLIP that sees its pictures is not there",

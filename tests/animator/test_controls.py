@@ -71,6 +71,26 @@ def test_what_has_no_effect_is_said(network):
     assert not project({"model": network, "weight": "0:(0), 3:(0.1)"}).warnings
 
 
+def test_a_temporal_version_that_the_network_is_not_made_for_is_told(tmp_path):
+    for name, channels in (("one", 3), ("two", 6)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(f'{{"conditioning_channels": {channels}}}')
+    units = [
+        {"control": "temporal", "model": str(tmp_path / name), "options": {"version": version}}
+        for name in ("one", "two")
+        for version in ("auto", "1", "2")
+    ]
+    told = faults(*units)
+    assert list(told) == ["controls.2.options.version", "controls.4.options.version"]
+    assert "version 2, but one looks at 3 channels" in told["controls.2.options.version"]
+
+
+def test_a_pass_of_its_own_wants_a_second_pass(network):
+    unit = {"model": network, "acts_in": "second"}
+    assert "there is no second pass" in faults(unit)["controls.0.acts_in"]
+    assert project(unit, hires={}).project.controls[0].acts_in == "second"
+
+
 def test_strengths_write_what_is_not_given(network):
     def unit(**given):
         return project({"control": "temporal", "model": network, **given}).project.controls[0]

@@ -15,7 +15,7 @@ from diffusion.hints import Hint
 from diffusion.models.controlnet import ControlNetwork, load_control
 from diffusion.models.load import load_model
 from diffusion.pictures import Studio
-from diffusion.request import ControlImage, ImageRequest, Sampling
+from diffusion.request import ControlImage, ImageRequest, Refiner, Sampling
 from tests.diffusion.models.toy import toy_pipeline, toy_unet, unet_name
 from tests.motion.pictures import clouds
 
@@ -72,7 +72,7 @@ def draw(model):
     def load(name, asked, low_memory):
         return load_control(name, asked, pool, low_memory=low_memory)
 
-    studio = Studio(model, load_control=load)
+    studio = Studio(model, load=lambda _: model, load_control=load)
 
     def drawn(*controls, **changes):
         request = ImageRequest((("a", 1.0),), "b", SIZE, 3, "Euler", Sampling(steps=4), controls=controls)
@@ -152,6 +152,47 @@ def test_low_memory_gives_the_same_picture_and_says_where_it_saves_nothing(draw,
 def test_three_channels_see_the_first_picture_alone(draw, canny):
     with_flow = replace(canny, hint=replace(canny.hint, flow=clouds(Size(60, 64), seed=9)))
     assert np.array_equal(draw(with_flow), draw(canny))
+
+
+def test_a_flow_picture_that_must_be_seen_wants_six_channels(draw, canny):
+    picture = clouds(Size(60, 64), seed=9)
+    with pytest.raises(UserError, match="looks at 3 channels, so the flow of TemporalNet 2 would have no effect"):
+        draw(replace(canny, hint=Hint(picture, flow=picture, needs_flow=True)))
+
+
+def test_hints_are_looked_at_once_a_picture_however_many_steps(model, canny):
+    pool, seen = ModelPool(), []
+
+    def load(name, asked, low_memory):
+        found = load_control(name, asked, pool, low_memory=low_memory)
+        found.network.controlnet_cond_embedding.network.register_forward_hook(lambda *_: seen.append(1))
+        return found
+
+    request = ImageRequest((("a", 1.0),), "b", SIZE, 3, "Euler", Sampling(steps=4), controls=(canny,))
+    Studio(model, load_control=load).pictures([request, replace(request, seed=4)])
+    assert len(seen) == 2
+
+
+def test_units_act_while_a_refiner_draws_too(draw, canny):
+    both = (draw(canny), draw(canny, refiner=Refiner("same", 0.5)))
+    assert np.array_equal(*both)
+
+
+def test_a_unit_of_another_family_than_the_refiner_rests_there_and_is_told(model, canny, caplog, tmp_path):
+    toy_pipeline("sd1").save_pretrained(tmp_path / "other")
+    other = load_model(str(tmp_path / "other"), ModelPool())
+    pool = ModelPool()
+
+    def load(name, asked, low_memory):
+        if asked is other:
+            raise WeightsError("another family")
+        return load_control(name, asked, pool, low_memory=low_memory)
+
+    studio = Studio(model, load=lambda _: other, load_control=load)
+    request = ImageRequest((("a", 1.0),), "b", SIZE, 3, "Euler", Sampling(steps=4), refiner=Refiner("other", 0.5))
+    plain, steered = (studio.pictures([replace(request, controls=units)])[0] for units in ((), (canny,)))
+    assert not np.array_equal(plain, steered)
+    assert "rests while that one draws" in caplog.text
 
 
 def test_each_mode_gives_its_own_picture(draw, canny):

@@ -1,12 +1,14 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from core.errors import UserError
 from core.image import Size
+from diffusion.hints import Hint
 from diffusion.hires import LATENT_MODES, Enlargement, centre, first_request, resized_latent, second_request
-from diffusion.request import DrawingRules, Hires, ImageRequest, Refiner, Sampling
+from diffusion.request import ControlImage, DrawingRules, Hires, ImageRequest, Refiner, Sampling
 
 REQUEST = ImageRequest((("hill", 1.0),), "fog", Size(512, 512), 1, "DPM++ 2M", Sampling(), schedule="Karras")
 
@@ -57,6 +59,23 @@ def test_a_refiner_takes_part_in_the_passes_that_are_said(refines, passes):
     request = replace(REQUEST, refiner=Refiner("other"), hires=hires)
     asked = (first_request(request), second_request(request, hires))
     assert tuple(int(one.refiner is not None) for one in asked) == passes
+
+
+@pytest.mark.parametrize(("acts_in", "passes"), [("first", (1, 0)), ("second", (0, 1)), ("both", (1, 1))])
+def test_a_control_unit_acts_in_the_passes_that_are_said(acts_in, passes):
+    unit = ControlImage("net", Hint(np.zeros((8, 8, 3), np.uint8)), acts_in=acts_in)
+    request = replace(REQUEST, hires=Hires(), controls=(unit,))
+    asked = (first_request(request), second_request(request, Hires()))
+    assert tuple(len(one.controls) for one in asked) == passes
+    assert first_request(replace(request, hires=None)).controls == (unit,)
+
+
+@pytest.mark.parametrize(("mode", "second"), [("balanced", "prompt"), ("prompt", "prompt"), ("control", "control")])
+def test_thin_lines_are_softened_in_the_second_pass_only(mode, second):
+    unit = ControlImage("net", Hint(np.zeros((8, 8, 3), np.uint8)), mode=mode, softens=True)
+    request = replace(REQUEST, hires=Hires(), controls=(unit, replace(unit, softens=False)))
+    assert [one.mode for one in first_request(request).controls] == [mode, mode]
+    assert [one.mode for one in second_request(request, Hires()).controls] == [second, mode]
 
 
 @pytest.mark.parametrize("name", LATENT_MODES)

@@ -1,5 +1,6 @@
 """IP-Adapters: the same as diffusers' own, by weight, window and mask, and gone without a trace afterwards."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ from core.devices import ModelPool
 from core.errors import WeightsError
 from core.image import Size
 from diffusion.hints import Hint
+from diffusion.models.control_files import control_identity
 from diffusion.models.controlnet import load_control
 from diffusion.models.image_prompt import Attended, attending, cross_attentions
 from diffusion.models.load import load_model
@@ -136,3 +138,16 @@ def test_what_does_not_fit_is_refused(home, model, tmp_path):
     torch.save(broken, home / "broken.bin")
     with pytest.raises(WeightsError, match="damaged"):
         load_control(str(home / "broken.bin"), model, ModelPool())
+
+
+def test_what_sees_its_pictures_is_part_of_what_it_is(home, tmp_path):
+    for name in ("ip.safetensors", "ip.bin"):
+        shutil.copy(home / name, tmp_path / name)
+    encoder().save_pretrained(tmp_path / "image_encoder")
+    before = [control_identity(tmp_path / name) for name in ("ip.safetensors", "ip.bin")]
+    other = encoder()
+    with torch.no_grad():
+        other.visual_projection.weight.mul_(2)
+    other.save_pretrained(tmp_path / "image_encoder")
+    after = [control_identity(tmp_path / name) for name in ("ip.safetensors", "ip.bin")]
+    assert not set(before) & set(after)
