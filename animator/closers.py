@@ -1,6 +1,6 @@
 """Closers: what each method makes of a clip so that it goes round, and of the rendered frames of a project's loop."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -60,7 +60,7 @@ class Closer:
     for what keeps the clip's stride.
     """
 
-    makers: Sequence[Interpolator]  # of new frames: the first where ends are near, the last elsewhere
+    makers: Mapping[str, Interpolator]  # of new frames, by name: the first where ends are near, the last elsewhere
     fps: Fraction
     is_free: bool = False  # whether a loop may begin at any frame of its clip
 
@@ -77,7 +77,7 @@ class Closer:
             what = f"{', '.join(options)}, but nobody who takes that"
             raise UserError(what, way_out="Name the model, too")
         names = AUTO if model == "auto" else (model,)
-        return cls([models.REGISTRY.build(name, options, pool=pool) for name in names], fps, is_free)
+        return cls({name: models.REGISTRY.build(name, options, pool=pool) for name in names}, fps, is_free)
 
     def fade(self, part: Part, stride: Stride, over: int | None, *, moves: bool) -> Closed:
         """The beginning fades in over the end; if it `moves`, both toward each other."""
@@ -114,12 +114,16 @@ class Closer:
         count = 2 * (part.count - 1 + 2 * turn)
         told = f"turns {turn} frames softer" if turn else "turns at once"
         return Closed(
-            count, pingpong(part, turn, self.makers[0].between), told, stride.least, range(0),
+            count, self.turned(part, turn), told, stride.least, range(0),
             lambda sound: there_and_back(
                 Recording(sound.between(self._at(part.first), self._at(part.first + part.count))),
                 self._at(count), self._at(turn),
             ),
         )  # fmt: skip
+
+    def turned(self, part: Part, turn: int) -> Iterator[Image]:
+        """The frames of a part there and back."""
+        return pingpong(part, turn, next(iter(self.makers.values())).between)
 
     def cut(self, clip: Clip, loop: Loop, stride: Stride, over: int | None) -> Closed:
         """The stretch that meets itself; as far as its ends do not, they are faded, both moving.
@@ -176,11 +180,12 @@ class Closer:
 
     def _bridge(self, clip: Clip, stride: Stride) -> tuple[str, Bridge]:
         """The first maker whose way is short, or the last one."""
-        for maker in self.makers[:-1]:
+        *others, (last, maker_of_last) = self.makers.items()
+        for name, maker in others:
             way = bridge(clip, maker.between, stride.step)
             if NEAR * way.length(clip.count) <= clip.count + NEAR * 2 * way.rest:
-                return maker.identity, way
-        return self.makers[-1].identity, bridge(clip, self.makers[-1].between, stride.step)
+                return name, way
+        return last, bridge(clip, maker_of_last.between, stride.step)
 
     def _at(self, frames: int) -> int:
         """Samples from the first frame of the clip to another."""
@@ -250,7 +255,6 @@ def _fading(frames: Iterable[Frame], ring: Ring) -> Iterator[tuple[Frame, Iterat
 def _closing(ring: Ring, closer: Closer, reread: Reread) -> Iterator[Frame]:
     """The loop out of all rendered frames."""
     part = Part(Rendered(ring.rendered, reread), 0, ring.rendered)
-    images = pingpong(part, ring.over, closer.makers[0].between)
-    if ring.method == "gap":
-        images = closer.gap(part, strides(part), ring.over).images
+    is_gap = ring.method == "gap"
+    images = closer.gap(part, strides(part), ring.over).images if is_gap else closer.turned(part, ring.over)
     return (Frame(place, image) for place, image in enumerate(images))

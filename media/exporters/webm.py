@@ -1,5 +1,6 @@
 """VP9 or AV1 in WebM, VP9 with opacity: for web pages and OBS."""
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Literal
@@ -35,6 +36,7 @@ def build(options: Options, pool: object) -> Exporter:
 
 def _encoding(options: Options, has_alpha: bool) -> Encoding:
     if options.variant == "av1":
+        os.environ.setdefault("SVT_LOG", "1")  # else the encoder tells the terminal its settings; 1: faults alone
         given = {"crf": f"{options.crf:g}", "preset": f"{options.speed + 3}"}
         given["svtav1-params"] = "pred-struct=1"  # no frame refers to a later one
         return Encoding("webm", "libsvtav1", "yuv420p", given, sound="libopus")
