@@ -1,18 +1,21 @@
 """Clips as commands take them: a video, a folder of pictures, or a pattern."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from core.errors import UserError
+from core.errors import MediaError, UserError
 
 if TYPE_CHECKING:
     from media.purposes import Fit
     from media.video import Reader
 
 FASTEST = 240  # frames per second
+RENDERED, PROJECT_FILE = "frames", "project.json"  # in the folder of a render
 FITS: "dict[str, Fit]" = {"refuse": "refuse", "pad": "pad", "crop": "crop"}
 
 Sized = Annotated[str, typer.Option("--size", metavar="WxH", help="Scale frames to this size.")]
@@ -30,8 +33,9 @@ def fit_named(text: str) -> "Fit":
     return FITS[text]
 
 
-def opened(clip: Path, fps: str) -> "Reader":
-    """The reader of a clip; use it in a with-block.
+@contextmanager
+def opened(clip: Path, fps: str) -> "Iterator[Reader]":
+    """The reader of a clip.
 
     Args:
         clip: a video, a folder of pictures, or a pattern.
@@ -39,6 +43,7 @@ def opened(clip: Path, fps: str) -> "Reader":
 
     Raises:
         UserError: if `fps` is no rate.
+        MediaError: if the clip cannot be read; one without a place that the block raises gets the clip's.
     """
     from media.video import open_video
 
@@ -48,4 +53,11 @@ def opened(clip: Path, fps: str) -> "Reader":
         rate = Fraction(0)
     if not 0 < rate <= FASTEST:
         raise UserError(f"{fps!r} is no frame rate", where="--fps", way_out="Write 24, 29.97 or 30000/1001")
-    return open_video(clip, rate)
+    if (clip / RENDERED).is_dir() and (clip / PROJECT_FILE).is_file():
+        raise MediaError("is the folder of a render", where=str(clip), way_out=f"Give its video, or {clip / RENDERED}")
+    try:
+        with open_video(clip, rate) as video:
+            yield video
+    except MediaError as fault:
+        fault.where = fault.where or str(clip)
+        raise

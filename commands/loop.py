@@ -15,6 +15,7 @@ import typer
 
 from commands.clips import opened
 from commands.metrics import Clip, Rate
+from commands.progress import progress
 from commands.terminal import AsJson, say, warn
 from core.errors import MediaError, UserError
 
@@ -45,6 +46,7 @@ Model = Annotated[
 ]
 Weights = Annotated[str, typer.Option(help="Of film and the like: a file, or a name in the models folders.")]
 
+LONGEST = 100_000  # frames of a fade or gap
 LONGEST_SOUND = 1200  # seconds that are made to go round
 BY_NATURE = (
     "  motion that turns round stands still for a moment: steps near the turns are small by nature; with --over 0 it "
@@ -77,10 +79,11 @@ def command(
     eye = meter(source.fps)
     with TemporaryDirectory() as folder:
         track = sound_track(source, made, Path(folder)) if exporter.keeps_sound else None
-        with exporting(exporter, out, source, track) as write:
+        with exporting(exporter, out, source, track) as write, progress(clip.name, made.count, 0) as advance:
             for image in made.images:
                 write(image)
                 eye.see(image)
+                advance()
     _tell(out, method, made, loop, report_of(eye, source.fps), has_sound=track is not None, as_json=as_json)
 
 
@@ -217,8 +220,10 @@ def length_of(text: str, fps: Fraction, where: str) -> int:
     """
     read = _LENGTH.fullmatch(text.strip())
     frames = round(Fraction(read.group(1)) * (fps if read.group(2) else 1)) if read else 0
-    if frames < 1:
-        raise UserError(f"{text!r} is no length", where=where, way_out="Write frames, as in 48, or seconds, as in 2s")
+    if not 1 <= frames <= LONGEST:
+        raise UserError(
+            f"{text!r} is no length", where=where, way_out="Write frames, as in 48, up to 100000, or seconds, as in 2s"
+        )
     return frames
 
 

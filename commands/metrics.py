@@ -32,7 +32,10 @@ def command(
     """Measure a clip: its seam, drift, flicker and motion. As a loop it passes, warns or fails."""
     from animator.report import look_scores, measured, motion_score
     from commands.clips import opened
+    from commands.plotting import check_place, write_metrics_plot
 
+    if plot is not None:
+        check_place(plot)
     with opened(clip, fps) as video:
         report = measured((image for _, image in video), video.info.fps)
     if reference is not None:
@@ -42,8 +45,6 @@ def command(
             looks = look_scores((image for _, image in video), (image for _, image in other))
         report = replace(report, scores=(*report.scores, score, *looks))
     if plot is not None:
-        from commands.plotting import write_metrics_plot
-
         write_metrics_plot(report, clip.name, plot)
     if as_json:
         say(json.dumps({"file": str(clip), **report.to_json()}, indent=1))

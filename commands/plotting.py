@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.errors import UserError
+from media.atomic import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from animator.report import Report
 
 ROW_INCHES, WIDTH_INCHES = 1.1, 12.0
+PLOTS = (".png", ".svg", ".pdf")
 
 
 def write_plot(job: "RenderJob", path: Path) -> None:
@@ -81,13 +83,18 @@ def write_metrics_plot(report: "Report", name: str, path: Path) -> None:
     _saved(figure, path)
 
 
+def check_place(path: Path) -> None:
+    """Raises UserError before any work if no plot can be written there."""
+    if path.suffix.lower() not in PLOTS:
+        raise UserError(f"no plot ends in {path.suffix!r}", where=str(path), way_out=f"Known: {', '.join(PLOTS)}")
+    if not path.parent.is_dir():
+        raise UserError("there is no such folder", where=str(path.parent), way_out="Make it first")
+
+
 def _saved(figure: "Figure", path: Path) -> None:
-    try:
-        figure.savefig(path, dpi=110)
-    except (OSError, ValueError) as fault:
-        raise UserError(
-            f"the plot cannot be written ({fault})", where=str(path), way_out="Give a .png, .svg or .pdf"
-        ) from fault
+    check_place(path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format=path.suffix[1:].lower())
 
 
 def _words(job: "RenderJob", axis: object) -> None:

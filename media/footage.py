@@ -9,10 +9,9 @@ from pathlib import Path
 
 from core.errors import MediaError
 from core.image import Image
-from media.read import SUFFIXES, read_image
+from media.read import MAY_MOVE, SUFFIXES, read_image
 from media.video import TimedImage, open_video
 
-MAY_MOVE = frozenset({".gif", ".webp"})  # endings of stills and of moving pictures alike
 KEPT = 4  # pictures that can be asked for again at once
 SLACK = Fraction(1, 10)  # of a frame; times in files are rounded
 

@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".exr"})
+MAY_MOVE = frozenset({".gif", ".webp"})  # endings of stills and of moving pictures alike
 BLACK = (0, 0, 0)
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, RuntimeError, PIL.Image.DecompressionBombError)  # of Pillow
 

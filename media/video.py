@@ -4,7 +4,7 @@ import glob
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -21,7 +21,7 @@ from av.video.reformatter import VideoReformatter
 from core.errors import MediaError
 from core.image import LARGEST_SIDE, Image, Rgba, Size, opaque
 from media.pixels import Range, dynamic_range, glimpse, image_of, is_transparent, rgba_of
-from media.read import SUFFIXES, UNREADABLE, read_image, read_image_and_alpha
+from media.read import MAY_MOVE, SUFFIXES, UNREADABLE, read_image, read_image_and_alpha
 from media.sound import SoundInfo, info_of
 
 log = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ class VideoReader:
         Raises:
             MediaError: if the file is missing, no video, without pictures, damaged or too large.
         """
+        if self.path.is_file() and not self.path.stat().st_size:
+            raise self._fault("is empty")
         try:
             self._container = av.open(str(self.path))
         except (av.FFmpegError, OSError) as fault:
@@ -228,7 +230,7 @@ class PictureReader:
     """A folder or pattern of pictures as a video, in the order of the numbers in their names."""
 
     def __init__(self, source: Path, fps: Fraction) -> None:
-        """Args: source: a folder, or a path whose last part has * ? or [...] in it; fps: pictures per second."""
+        """Args: source: a folder, a picture, or a path with * ? or [...] in its last part; fps: pictures per second."""
         self.source = source
         self.fps = fps
 
@@ -238,8 +240,10 @@ class PictureReader:
         Raises:
             MediaError: if there is none, or the first cannot be read.
         """
-        is_folder = self.source.is_dir()
-        found = self.source.iterdir() if is_folder else self.source.parent.glob(self.source.name)
+        if self.source.is_file():
+            found: Iterable[Path] = [self.source]
+        else:
+            found = self.source.iterdir() if self.source.is_dir() else self.source.parent.glob(self.source.name)
         self._files = sorted(
             (path for path in found if path.suffix.lower() in SUFFIXES and path.name[0] != "."), key=_counting
         )
@@ -366,10 +370,11 @@ def open_video(source: Path, pictures_fps: Fraction) -> Reader:
     """The reader for a path.
 
     Args:
-        source: a video file, an animated picture, a folder of pictures, or a pattern such as `shots/*.png`.
+        source: a video file, a picture, an animated one, a folder of pictures, or a pattern such as `shots/*.png`.
         pictures_fps: how fast pictures follow each other; a file knows its own rate.
     """
-    if source.is_dir() or (glob.has_magic(source.name) and not source.exists()):
+    is_picture = source.suffix.lower() in SUFFIXES - MAY_MOVE and source.is_file()
+    if is_picture or source.is_dir() or (glob.has_magic(source.name) and not source.exists()):
         return PictureReader(source, pictures_fps)
     return AnimationReader(source) if source.suffix.lower() == ".webp" else VideoReader(source)
 

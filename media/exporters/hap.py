@@ -1,5 +1,6 @@
 """HAP, HAP Alpha or HAP Q in MOV: what VJ software plays straight from the graphics card."""
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -131,7 +132,8 @@ def _check_ended(code: int, said: IO[bytes], path: Path) -> None:
     if code:
         said.seek(0)
         lines = said.read().decode(errors="replace").strip().splitlines()
-        what = f"cannot be written ({lines[-1] if lines else f'FFmpeg ended with {code}'})"
+        last = re.sub(r"^(\[[^]]*] ?)+", "", lines[-1]) if lines else f"FFmpeg ended with {code}"  # without addresses
+        what = f"cannot be written ({last})"
         raise MediaError(what, where=str(path), way_out="Free some space or give another place")
 
 

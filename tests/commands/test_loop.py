@@ -56,6 +56,7 @@ def test_what_cannot_be_is_told_before_anything_is_written(clip, tmp_path, capsy
         (("--over", "20"), "at least 41 frames"),
         (("--over", "x"), "is no length"),
         (("--over", "0"), "is no length"),
+        (("--over", "100001"), "is no length"),
         (("--method", "pingpong", "--over", "20"), "at least 72 frames"),
         (("--method", "find", "--find", "20..24", "--over", "9"), "no room for 9 frames"),
     ]:

@@ -69,3 +69,18 @@ def test_what_needs_weights_is_said_as_not_computed(tmp_path, capsys):
     scores = look_scores(iter(frames), iter(frames))
     assert [(score.name, score.value) for score in scores] == [("LPIPS", None), ("tLP100", None)]
     assert all("not computed" in score.meaning and "lpips" in score.meaning for score in scores)
+
+
+def test_what_cannot_be_measured_or_drawn_is_told_with_its_place(clip, tmp_path, capsys):
+    (tmp_path / "one").mkdir()
+    write_png(tmp_path / "one" / "0.png", wheel()[0], {})
+    (tmp_path / "film" / "frames").mkdir(parents=True)
+    (tmp_path / "film" / "project.json").write_text("{}")
+    for arguments, told in [
+        ((tmp_path / "one",), f"{tmp_path / 'one'}: one frame alone"),
+        ((tmp_path / "film",), f"is the folder of a render. Give its video, or {tmp_path / 'film' / 'frames'}"),
+        ((clip, "--plot", tmp_path / "a.xyz"), "no plot ends in '.xyz'"),
+        ((clip, "--plot", tmp_path / "nowhere" / "a.png"), "no such folder"),
+    ]:
+        assert run("metrics", *arguments) == 2
+        assert told in capsys.readouterr().err.replace("\n", " ")

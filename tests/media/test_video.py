@@ -111,10 +111,10 @@ def test_sound_alone_is_refused(tmp_path):
         read(sound(tmp_path / "a.m4a"))
 
 
-@pytest.mark.parametrize("content", [b"", b"rubbish" * 1000])
-def test_what_is_no_video_is_refused(content, tmp_path):
+@pytest.mark.parametrize(("content", "told"), [(b"", "is empty"), (b"rubbish" * 1000, "cannot be opened")])
+def test_what_is_no_video_is_refused(content, told, tmp_path):
     (tmp_path / "a.mp4").write_bytes(content)
-    with pytest.raises(MediaError, match=r"a\.mp4: cannot be opened"):
+    with pytest.raises(MediaError, match=rf"a\.mp4: {told}"):
         read(tmp_path / "a.mp4")
 
 
@@ -161,6 +161,12 @@ def test_a_pattern_is_a_video_of_the_pictures_it_matches(tmp_path):
     pictures(tmp_path, ["a1.png", "b1.png", "a2.png"])
     with open_video(tmp_path / "a*.png", Fraction(10)) as video:
         assert [frame.image[0, 0, 0] for frame in video] == [0, 2]
+
+
+def test_a_picture_is_a_video_of_one_frame(tmp_path):
+    pictures(tmp_path, ["a[1].png", "b.png"])
+    with open_video(tmp_path / "a[1].png", Fraction(10)) as video:
+        assert (video.info.count, video.info.size, len(list(video))) == (1, Size(6, 4), 1)
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_a_file(tmp_path):
