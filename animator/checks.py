@@ -18,7 +18,7 @@ from animator.jsontext import shown
 from animator.larger import upscale_faults
 from animator.moving import schedule_faults
 from animator.pace import pace_faults
-from animator.serialize import named_files
+from animator.serialize import named_files, windows_name
 from animator.source_checks import source_faults
 from animator.wording_checks import wording_faults
 from core.errors import Fault, ScheduleError, UserError, WeightsError, suggestion
@@ -74,7 +74,8 @@ def faults_of(project: "Project", folder: Path) -> Iterator[Fault]:
     try:
         names = series_of(project, folder)
     except UserError as fault:
-        yield Fault("audio.file", fault.what, fault.way_out)
+        if project.audio is None or _exists(folder / Path(project.audio.file).expanduser()):  # else told with all files
+            yield Fault("audio.file", fault.what, fault.way_out)
         names = dict.fromkeys(NAMES, np.zeros(project.frames))
     yield from schedule_faults(project, names)
     yield from _mode_faults(project, folder)
@@ -163,6 +164,9 @@ def _file_faults(project: "Project", folder: Path) -> Iterator[Fault]:
             )
         elif "\0" in text or not text.strip():
             yield Fault(field, f"{shown(text)} is no path")
+        elif (name := windows_name(text)) and not _exists(folder / text):
+            way_out = f"Put {name} beside the project, and write its name alone"
+            yield Fault(field, f"{shown(text)} is a path of Windows, and there is no such file here", way_out)
         elif not Path(text).expanduser().is_absolute() and ".." in Path(text).parts:
             way_out = "Write the full path, or put the file beside the project"
             yield Fault(field, f"{shown(text)} leads out of the project's folder", way_out)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,6 +68,11 @@ def named_files(project: "Project") -> Iterator[tuple[str, str]]:
     if project.mask is not None:
         for field, text in zip(("draw", "noise"), mask_texts(project.mask), strict=True):
             yield from ((f"mask.{field}", found[1]) for found in _FILE_ATOM.finditer(text))
+
+
+def windows_name(text: str) -> str:
+    """The last part of a path as Windows writes it; empty for any other text."""
+    return PureWindowsPath(text).name if re.match(r"[A-Za-z]:[\\/]|\\\\", text) else ""
 
 
 def mask_texts(mask: "MaskRules") -> tuple[str, str]:

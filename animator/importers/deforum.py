@@ -1,41 +1,20 @@
 """Deforum's settings files as native projects: its numbers, geometry and step order; a note on every difference."""
 
-import difflib
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from animator.importers import Imported
+from animator.importers.deforum_ages import RENAMED, modernized
 from animator.importers.deforum_files import with_files
 from animator.importers.deforum_key import NO_DEFAULT, OFF
-from animator.importers.deforum_keys import KEYS, UNITS
+from animator.importers.deforum_keys import KEYS
 from animator.importers.deforum_parseq import applied
 from animator.importers.deforum_parts import PARTS
 from animator.importers.deforum_sources import extracted, takes_hybrid
 from animator.inputs import VideoRules, measured
 from animator.jsontext import shown
 from core.errors import Fault, MediaError
-
-RENAMED = {
-    "flip_2d_perspective": "enable_perspective_flip",
-    "skip_video_for_run_all": "skip_video_creation",
-    "animation_prompts": "prompts",
-}  # keys of older versions
-_FITS = {
-    "Envelope (Outer Fit)": "Outer Fit (Shrink to Fit)",
-    "Scale to Fit (Inner Fit)": "Inner Fit (Scale to Fit)",
-}
-REPLACED: Mapping[str, Mapping[Any, Any]] = {
-    "color_coherence": {f"Match Frame 0 {space}": space for space in ("HSV", "LAB", "RGB")},
-    "hybrid_composite": {False: "None", True: "Normal"},
-    "optical_flow_redo_generation": {False: "None", True: "DIS Fine"},
-    "optical_flow_cadence": {False: "None", True: "DIS Fine"},
-    "add_soundtrack": {False: "None", True: "File"},
-    "fill": {"original": 1},
-    **{f"cn_{unit}_resize_mode": _FITS for unit in range(1, UNITS + 1)},
-}  # values of older versions
-WHOLE = ("diffusion_cadence", "diffusion_redo", "max_frames", "W", "H", "steps", "seed", "seed_iter_N")
 
 
 def is_settings(data: Mapping[str, Any], native: Collection[str]) -> bool:
@@ -98,7 +77,7 @@ def with_counted_frames(settings: Mapping[str, Any], folder: Path) -> tuple[Mapp
     if not frames:
         return settings, []
     notes = [f"max_frames: {frames}, as many as {key} gives"]
-    if by_video and settings["use_mask_video"] and mode == "Video Input":
+    if by_video and settings["use_mask_video"]:
         notes += _shorter_mask(settings, folder, frames)
     return {**settings, "max_frames": frames}, notes
 
@@ -120,45 +99,6 @@ def _joined(parts: Iterable[Imported]) -> dict[str, Any]:
         for key, value in part.data.items():
             data[key] = {**data.get(key, {}), **value} if key == "mix" else value
     return data
-
-
-def modernized(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Settings under today's names and values, and what was done to them; keys nobody knows are left out."""
-    modern: dict[str, Any] = {}
-    notes: list[str] = []
-    for old, value in sorted(given.items(), key=lambda item: item[0] in RENAMED):  # an old name goes before its new one
-        key = RENAMED.get(old, old)
-        modern[key] = _modern_value(key, value)
-        if key != old or (modern[key] != value and key not in WHOLE):
-            notes.append(f"{old}: read as {key} = {shown(modern[key])}")
-    if "use_zoe_depth" in modern:
-        modern["depth_algorithm"] = f"{'Zoe' if modern.pop('use_zoe_depth') else 'Midas'}+AdaBins (old)"
-        notes.append(f"use_zoe_depth: read as depth_algorithm = {modern['depth_algorithm']!r}")
-    if modern.pop("histogram_matching", None):
-        notes.append("histogram_matching: dropped, as in Deforum; color_coherence took its place")
-    if "legacy_colormatch" not in modern:
-        notes.append("legacy_colormatch: absent, so colours are matched as in old versions, before generation only")
-    for key in [key for key in modern if key not in KEYS]:
-        notes.append(f"{shown(key)[1:-1]}: no setting of Deforum, ignored. {_nearest(key)}")
-        del modern[key]
-    return modern, notes
-
-
-def _modern_value(key: str, value: Any) -> Any:
-    """A value as today's versions write it."""
-    if key in WHOLE and isinstance(value, str) and re.fullmatch(r"-?\d{1,10}", value.strip()):
-        return int(value)
-    if key in WHOLE and isinstance(value, float) and value.is_integer():
-        return int(value)
-    if re.fullmatch(r"cn_\d+_(weight|guidance_start|guidance_end)", key) and type(value) in (int, float):
-        return f"0:({value})"
-    replaced = REPLACED.get(key, {})
-    return next((new for old, new in replaced.items() if type(old) is type(value) and old == value), value)
-
-
-def _nearest(key: str) -> str:
-    near = difflib.get_close_matches(key[:64], KEYS, n=1)
-    return f"Did you mean {near[0]!r}?" if near else "docs/guide/deforum.md lists all"
 
 
 def _mistyped(modern: Mapping[str, Any]) -> Iterator[Fault]:

@@ -3,10 +3,12 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PureWindowsPath
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from animator.importers.deforum_keys import KEYS, UNITS
+from animator.serialize import windows_name
 from core.downloads import downloaded, is_address, is_allowed
 from core.errors import Fault, UserError
 
@@ -17,7 +19,8 @@ PATHS = (
     *("soundtrack_path", "parseq_manifest"),
     *(f"cn_{unit}_{name}" for unit in range(1, UNITS + 1) for name in ("vid_path", "mask_vid_path")),
 )
-_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+EXPRESSIONS = ("mask_schedule", "noise_mask_schedule")  # which name files in square brackets
+_ATOM = re.compile(r"\[([^\[\]]+)\]")
 
 
 class Found(NamedTuple):
@@ -41,11 +44,14 @@ def with_files(settings: Settings, folder: Path) -> Found:
     for key in PATHS:
         if (key == "parseq_manifest" or KEYS[key].acts(settings)) and isinstance(settings[key], str):
             found.settings[key] = _placed(key, settings[key], folder, found)  # type: ignore[index]
+    for key in EXPRESSIONS:
+        if KEYS[key].acts(settings) and isinstance(settings[key], str):
+            found.settings[key] = _ATOM.sub(partial(_placed_atom, key, folder, found), settings[key])  # type: ignore[index]
     if settings["use_looper"]:
         images = dict(_images(settings["init_images"]))
         if images:
-            placed = {frame: _placed("init_images", path, folder, found) for frame, path in images.items()}
-            found.settings["init_images"] = json.dumps(placed)  # type: ignore[index]
+            guides = {frame: _placed("init_images", path, folder, found) for frame, path in images.items()}
+            found.settings["init_images"] = json.dumps(guides)  # type: ignore[index]
     return found
 
 
@@ -59,12 +65,15 @@ def _placed(key: str, text: str, folder: Path, found: Found) -> str:
             return text
         found.notes.append(f"{key}: {text[:100]} is fetched into {path.parent.name}/{path.name}")
         return str(path.relative_to(folder))
-    if _WINDOWS.match(text):
-        name = PureWindowsPath(text).name
-        if name and (folder / name).exists():
-            found.notes.append(f"{key}: {text[:100]} is taken to be {name} beside the settings")
-            return name
+    if (name := windows_name(text)) and (folder / name).exists():
+        found.notes.append(f"{key}: {text[:100]} is taken to be {name} beside the settings")
+        return name
     return text
+
+
+def _placed_atom(key: str, folder: Path, found: Found, atom: re.Match[str]) -> str:
+    """A file in a mask expression, in its place."""
+    return f"[{_placed(key, atom[1], folder, found)}]"
 
 
 def _images(value: Any) -> Iterator[tuple[str, str]]:

@@ -1,13 +1,16 @@
 """Deforum settings of every age: old names are converted, what cannot be is refused, the rest is said."""
 
 import time
+from fractions import Fraction
 
 import pytest
 
-from animator.importers.deforum import converted, modernized
+from animator.importers.deforum import converted
+from animator.importers.deforum_ages import modernized
 from animator.importers.deforum_keys import KEYS
+from animator.project import parse
 from core.errors import ProjectError
-from tests.animator.importers.test_deforum import complete, faults, imported, project
+from tests.animator.importers.test_deforum import PLAIN, complete, faults, imported, project
 
 HANGING = {
     "use_mask": {"mask_file": "x.png"},
@@ -74,6 +77,37 @@ def test_old_names_and_values_are_converted_and_said():
         assert any(note.startswith(key) for note in notes), key
 
 
+def test_numbers_and_switches_that_stand_there_as_text_are_read():
+    """As hand-made files and old interfaces have them."""
+    texts = {"max_frames": "12", "W": "512.0", "fps": "29.97", "strength": "0.5", "use_init": "False", "tiling": 1}
+    texts |= {"perlin_octaves": " 4 ", "perlin_persistence": "0.25", "fill": "2", "zoom": 1.5, "seed_iter_N": "2"}
+    modern, _ = modernized(texts)
+    assert {key: modern[key] for key in texts} == texts | {
+        **{"max_frames": 12, "W": 512, "fps": 29.97, "strength": 0.5, "use_init": False, "tiling": True},
+        **{"perlin_octaves": 4, "perlin_persistence": 0.25, "fill": 2, "seed_iter_N": 2},
+    }
+    made = project(max_frames="12", fps="12.5", legacy_colormatch="true", zoom=1.5)
+    assert (made.frames, made.fps, made.color.repin) == (12, Fraction(25, 2), True)
+
+
+def test_null_is_a_setting_that_is_not_given():
+    loaded = imported(W=None, sampler=None, angle=None, hybrid_composite=None, init_image=None)
+    assert loaded.project.size.width == 512 and loaded.project.sampler == "Euler a"
+    assert "null, so at their defaults: W, sampler, angle" in loaded.warnings
+
+
+def test_the_notebooks_own_keys_are_read():
+    old = {"fov": 40, "near_plane": 200, "scale": 9, "animation_mode": "3D", "depth_algorithm": "mini"}
+    old |= {"animation_prompts": {"0": "a cat", "10": "a dog"}, "neg_prompts": {"0": "blurry", "20": "text"}}
+    made = parse(old | {"W": 512, "max_frames": 30}, "x.txt", name="x", changes=PLAIN).project
+    assert (made.camera["fov"], made.sampling["cfg"]) == (40, 9)
+    assert made.prompts == {
+        **{"0": "a cat --neg blurry", "10": "a dog --neg blurry", "20": "a dog --neg text"},
+    }
+    both = modernized({"scale": 9, "cfg_scale_schedule": "0:(5)", "width": 640})[0]
+    assert (both["cfg_scale_schedule"], both["W"]) == ("0:(5)", 640)
+
+
 def test_an_old_file_imports():
     old = {
         key: value
@@ -116,7 +150,7 @@ BAD_VALUES = [
     ("init_image (init.image)", {"use_init": True}, "address"),
     ("init_image (init.image)", {"use_init": True, "init_image": "C:\\pictures\\a.png"}, "no such file"),
     ("strength (init.denoise)", {"use_init": True, "strength": "strong"}, "a number"),
-    ("use_init", {"use_init": "yes"}, "true or false"),
+    ("use_init", {"use_init": "maybe"}, "true or false"),
     ("depth_algorithm", {"animation_mode": "3D", "depth_algorithm": "Sonar"}, "midas-3-hybrid"),
     ("animation_mode (mode)", {"animation_mode": "4D"}, "4D"),
     ("prompts (prompts)", {"prompts": "a cat"}, "object"),
