@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -67,3 +68,9 @@ def test_the_ends_of_every_range_are_what_the_check_allows(section):
                 assert value in number.span
             except ProjectError:
                 assert value not in number.span
+
+
+def test_the_tests_that_the_page_about_deforum_names_are_there():
+    page = (FOLDER / "deforum.md").read_text(encoding="utf-8")
+    known = {path.stem for path in (FOLDER.parent.parent / "tests").rglob("test_*.py")}
+    assert {*re.findall(r"`(test_\w+)`", page)} <= known

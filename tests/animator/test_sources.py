@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from animator.job import RenderJob
+from animator.masks import MaskWords
 from animator.project import parse
 from animator.serialize import relocated
 from animator.steps import Carry
@@ -227,3 +228,15 @@ def test_in_a_loop_videos_masks_and_guides_are_those_of_the_frames_of_the_loop(f
         seen.append(sorted(set(asked)))
     assert seen == [[], [6, 7], [0], *([moment - 1, moment] for moment in range(1, 8))]
     assert generation.guide.frames == (0, 6)
+
+
+def test_numbers_of_a_mask_video_act_once_and_sharpening_keeps_to_opacity(folder):
+    asked = BASE | {"mask": {"video": {"file": "masks", "first": 4}, "brightness": 0.5}}
+    masks = RenderJob(parse(asked, "x", folder=folder, name="x").project, folder, folder / "out", ModelPool())
+    masks = masks.mode.generation.masks
+    assert masks.names["video_mask"](0).max() == pytest.approx(0.5, abs=0.01)
+    words = MaskWords("{video_mask}", "")
+    assert masks.reach(clouds(SIZE), words, 0).sharpen is None
+    shape = np.linspace(0, 1, 48 * 64, dtype=np.float32).reshape(48, 64)
+    seen = replace(masks, rules=replace(masks.rules, alpha=True), names={"video_mask": lambda _frame: shape})
+    assert seen.reach(clouds(SIZE), words, 0).sharpen is shape
