@@ -23,11 +23,10 @@ from core.image import LARGEST_SIDE, Image, Rgba, Size, opaque
 from media.pixels import Range, dynamic_range, glimpse, image_of, is_transparent, rgba_of
 from media.read import MAY_MOVE, SUFFIXES, UNREADABLE, read_image, read_image_and_alpha
 from media.sound import SoundInfo, info_of
+from media.times import Times
 
 log = logging.getLogger(__name__)
 
-UNEVEN = 0.3  # of the usual gap between frames; a gap that differs by more makes the rate variable
-MISSTATED = 0.01  # a stated rate that is further from the frames' own times is not believed
 MISSING = 0.1  # of the stated length; a file of pictures alone that ends this much earlier breaks off
 MOST_THREADS = 16  # that decode; each holds a frame more
 WITH_ALPHA = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave opacity out
@@ -73,12 +72,8 @@ class VideoReader:
         """
         if self.path.is_file() and not self.path.stat().st_size:
             raise self._fault("is empty")
+        self._open()
         try:
-            self._container = av.open(str(self.path))
-        except (av.FFmpegError, OSError) as fault:
-            raise self._fault(f"cannot be opened as a video ({fault.strerror or fault})") from fault
-        try:
-            self._stream = self._pictures()
             self.info = self._measured()
         except BaseException:
             self._container.close()
@@ -144,9 +139,25 @@ class VideoReader:
         begun, self._begun = self._begun, None
         return begun or self._decoded()
 
-    def _decoded(self) -> Iterator[Any]:
+    def _open(self) -> None:
+        """Opens the file at its beginning."""
+        try:
+            self._container = av.open(str(self.path))
+        except (av.FFmpegError, OSError) as fault:
+            raise self._fault(f"cannot be opened as a video ({fault.strerror or fault})") from fault
+        self._stream = self._pictures()
+
+    def _rewind(self) -> None:
+        """Back to the beginning; a bare stream of pictures is opened anew, as nobody knows where they begin in it."""
         try:
             self._container.seek(0)
+        except av.error.PermissionError:
+            self._container.close()
+            self._open()
+
+    def _decoded(self) -> Iterator[Any]:
+        try:
+            self._rewind()
             if self._holds_alpha_apart():
                 yield from self._with_alpha()
             else:
@@ -175,7 +186,7 @@ class VideoReader:
 
     def _measured(self) -> VideoInfo:
         """Times from the file's packets; the rest from its first picture, as only that tells how it is turned."""
-        times, count = self._times()
+        times = self._times()
         frames = self._decoded()
         first = next(frames, None)
         if first is None:
@@ -187,40 +198,37 @@ class VideoReader:
         levels = dynamic_range(first)
         if levels is not Range.SDR:
             log.warning("%s: is HDR (%s); its pictures are tone-mapped to standard range", self.path, levels.upper())
-        is_variable = _is_uneven(times)
-        span = Fraction(int(times[-1] - times[0])) * self._stream.time_base if times.size > 1 else Fraction(0)
-        fps = Fraction(self._stream.average_rate or self._stream.guessed_rate or 1)
-        measured = (times.size - 1) / span if span else fps
-        if is_variable or abs(fps / measured - 1) > MISSTATED:
-            fps = measured
-        seconds = span + 1 / fps
-        self._check_whole(seconds, count)
+        shape = self._stream.sample_aspect_ratio or 1
+        if shape != 1:
+            log.warning("%s: its pixels are not square (%s); pictures are taken as they are stored", self.path, shape)
+        fps = times.rate(Fraction(self._stream.average_rate or self._stream.guessed_rate or 1))
+        self._check_whole(times.end(fps), times.count)
         return VideoInfo(
             size=Size(size.height, size.width) if round(first.rotation / 90) % 2 else size,
             fps=fps,
-            is_variable=is_variable,
-            count=count,
-            seconds=seconds,
+            is_variable=times.is_uneven,
+            count=times.count,
+            seconds=times.seconds(fps),
             has_alpha=is_transparent(first),
             dynamic_range=levels,
             sound=info_of(self._container),
         )
 
-    def _times(self) -> tuple[np.ndarray[Any, np.dtype[np.int64]], int]:
-        """When frames show, ascending, in ticks of the track, and how many there are."""
+    def _times(self) -> Times:
+        """When frames show, from the file's packets."""
         try:
             packets = [packet for packet in self._container.demux(self._stream) if packet.size]
         except av.FFmpegError as fault:
             raise self._fault(f"is damaged ({fault.strerror or fault})") from fault
         if len(packets) < self._stream.frames or any(packet.is_corrupt for packet in packets):
             raise self._fault(f"breaks off after {len(packets)} of {self._stream.frames} frames")
-        return np.sort([packet.pts for packet in packets if packet.pts is not None]).astype(np.int64), len(packets)
+        return Times.of(packets, self._stream.time_base)
 
-    def _check_whole(self, seconds: Fraction, count: int) -> None:
-        """A file that does not state its frames may state its length; sound may be longer than the pictures."""
+    def _check_whole(self, end: Fraction, count: int) -> None:
+        """A file that does not state its frames may state when it ends; sound may be longer than the pictures."""
         stated = Fraction(self._container.duration or 0, av.time_base)
-        if not self._container.streams.audio and seconds < (1 - MISSING) * stated:
-            raise self._fault(f"breaks off after {count} frames, at {float(seconds):.2f} of {float(stated):.2f} s")
+        if not self._container.streams.audio and end < (1 - MISSING) * stated:
+            raise self._fault(f"breaks off after {count} frames, at {float(end):.2f} of {float(stated):.2f} s")
 
     def _fault(self, what: str) -> MediaError:
         return MediaError(what, where=str(self.path), way_out="Check that it plays elsewhere, or convert it to MP4")
@@ -383,16 +391,6 @@ def _rgba_in(path: Path) -> Rgba:
     """A picture file with its opacity."""
     image, alpha = read_image_and_alpha(path)
     return np.dstack([image, np.round(alpha * 255).astype(np.uint8)])
-
-
-def _is_uneven(times: np.ndarray[Any, np.dtype[np.int64]]) -> bool:
-    """Whether a gap differs much from the usual one, or small differences add up to half a frame."""
-    if times.size < 3:
-        return False
-    gaps = np.diff(times)
-    usual, mean = float(np.median(gaps)), (times[-1] - times[0]) / gaps.size
-    drift = np.abs(times - times[0] - mean * np.arange(times.size))
-    return bool((np.abs(gaps - usual) > UNEVEN * usual).any() or (drift > max(1.0, mean / 2)).any())
 
 
 def _counting(path: Path) -> list[tuple[int, str]]:

@@ -71,9 +71,10 @@ def test_one_dropped_frame_makes_a_video_uneven(tmp_path):
     assert read(record(tmp_path / "a.mp4", [n for n in range(40) if n != 20]))[0].is_variable
 
 
-def test_time_starts_at_the_first_frame(tmp_path):
-    _, frames = read(record(tmp_path / "a.mp4", range(100, 105)))
-    assert [frame.seconds for frame in frames] == [n * TICK for n in range(5)]
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_time_starts_at_the_first_frame(suffix, tmp_path):
+    _, frames = read(record(tmp_path / f"a.{suffix}", range(96, 101)))
+    assert [round(frame.seconds, 2) for frame in frames] == [round(n * TICK, 2) for n in range(5)]
 
 
 def test_every_loop_starts_at_the_first_frame(tmp_path):
@@ -82,6 +83,33 @@ def test_every_loop_starts_at_the_first_frame(tmp_path):
         again = list(video)
     assert len(again) == 12
     assert np.array_equal(first.image, again[0].image)
+
+
+def test_a_bare_stream_of_pictures_is_read_as_often_as_asked(tmp_path):
+    (tmp_path / "bare.h264").write_bytes(_bare(record(tmp_path / "a.mp4")))
+    with VideoReader(tmp_path / "bare.h264") as video:
+        assert video.info.count == 12
+        assert video.info.seconds == 12 / video.info.fps
+        assert [len(list(video)) for _ in range(3)] == [12] * 3
+
+
+def _bare(path):
+    """The pictures of an MP4 without a container."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        filter_ = av.BitStreamFilterContext("h264_mp4toannexb", stream)
+        return b"".join(bytes(kept) for packet in container.demux(stream) for kept in filter_.filter(packet))
+
+
+def test_pixels_that_are_not_square_are_told(tmp_path, caplog):
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.sample_aspect_ratio = Fraction(2)
+        container.mux(stream.encode(av.VideoFrame(*SIZE, "yuv420p")))
+        container.mux(stream.encode())
+    read(tmp_path / "a.mp4")
+    assert "not square (2)" in caplog.text
 
 
 def test_a_loop_left_halfway_spoils_no_other(tmp_path):
