@@ -115,7 +115,7 @@ def _deliveries(
     if not outs:
         if not asked:
             raise UserError("nothing to write", way_out="Give -o OUT, --format or --for")
-        outs = [clip.with_name(f"{clip.stem}.{name}{build(name).suffix}") for name in asked]
+        outs = [_beside(clip, purpose or name, build(name).suffix) for name in asked]
     named = asked * len(outs) if len(asked) == 1 else asked or [format_for(out) for out in outs]
     settings = dict(map(option, options))
     made: list[Delivery] = []
@@ -126,6 +126,13 @@ def _deliveries(
             raise UserError("is given twice", where=str(out))
         made.append(Delivery(out, exporter, fits))
     return made
+
+
+def _beside(clip: Path, name: str, suffix: str) -> Path:
+    """A file beside the clip, called after it and what it is for: `dance.resolume.mov`, or `dance.webm`."""
+    plain = clip.with_name(clip.stem + suffix)
+    is_plain = suffix in (f".{name}", f"_{name}") and plain != clip
+    return plain if is_plain else clip.with_name(f"{clip.stem}.{name}{suffix}")
 
 
 def _check_place(out: Path, clip: Path, name: str, suffix: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import av
+import numpy as np
 from pydantic import Field
 
 from core.errors import MediaError
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 TICK = Fraction(1, 100)  # seconds; what GIF counts time in
 FASTEST = 50  # frames per second; browsers slow down what is faster
 LARGEST = 65535  # pixels
+SHOWN = 128  # opacity from which on a pixel shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class _Palettes:
             log.warning("GIF counts hundredths of a second: at %s frames per second frames last unevenly; "
                         "20, 25 and 50 are even", fps)  # fmt: skip
         witness = Witness(has_alpha=False)
+        images = map(_switched, images)
         first = next(images, None)
         if first is None:
             raise MediaError("no frame was handed over", where=str(path))
@@ -113,7 +116,7 @@ class _Palettes:
         graph = av.filter.Graph()
         pictures = graph.add_buffer(width=size.width, height=size.height, format="bgra", time_base=TICK)
         colors = graph.add_buffer(width=palette.width, height=palette.height, format="bgra", time_base=TICK)
-        use = graph.add("paletteuse", f"dither={self.options.dither}:diff_mode=rectangle:alpha_threshold=128")
+        use = graph.add("paletteuse", f"dither={self.options.dither}:diff_mode=rectangle:alpha_threshold={SHOWN}")
         sink = graph.add("buffersink")
         pictures.link_to(use, 0, 0)
         colors.link_to(use, 0, 1)
@@ -123,3 +126,11 @@ class _Palettes:
         graph.push(palette, at=1)
         graph.push(None, at=1)
         return graph
+
+
+def _switched(image: Image | Rgba) -> Image | Rgba:
+    """The image with opacity on or off."""
+    if image.shape[2] == 3:
+        return image
+    shown = np.where(image[..., 3:] >= SHOWN, 255, 0).astype(np.uint8)
+    return np.concatenate([image[..., :3], shown], axis=2)

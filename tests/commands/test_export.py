@@ -49,6 +49,22 @@ def test_rate_size_sound_and_purpose_are_as_asked(clip, tmp_path):
     assert np.all(np.diff(grays) > 0)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["--for", "resolume"], "in.resolume.mov"),
+        (["--format", "webm"], "in.webm"),
+        (["--format", "prores-4444"], "in.prores-4444.mov"),
+        (["--format", "png"], "in_png"),
+    ],
+)
+def test_a_file_without_a_name_lies_beside_its_clip(clip, tmp_path, arguments, name):
+    before = set(tmp_path.iterdir())
+    export(clip, *arguments)
+    (made,) = set(tmp_path.iterdir()) - before
+    assert made.name == name
+
+
 def test_an_uneven_clip_becomes_even(tmp_path):
     from tests.media.test_video import record
 

@@ -160,6 +160,17 @@ def test_gif_keeps_its_length_and_says_that_frames_are_uneven(tmp_path, caplog):
         build("gif").check(SIZE, Fraction(60))
 
 
+@pytest.mark.parametrize(("opacity", "shown"), [(127, 0), (128, 255)])
+def test_gif_switches_opacity_on_or_off(opacity, shown, tmp_path):
+    image = np.full((SIZE.height, SIZE.width, 4), (200, 180, 60, opacity), np.uint8)
+    with delivering([Delivery(tmp_path / "a.gif", build("gif"))], SIZE, FPS, {}) as write:
+        for _ in range(3):
+            write(image)
+    with VideoReader(tmp_path / "a.gif") as video:
+        assert all((frame.image[..., 3] == shown).all() for frame in video.rgba())
+        assert next(iter(video)).image[5, 5] == pytest.approx([200, 180, 60] if shown else [0, 0, 0], abs=4)
+
+
 def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path):
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "diary.txt").write_text("mine")
