@@ -40,7 +40,7 @@ class Stylize:
 
 PRESETS: Mapping[str, Mapping[str, float]] = {
     "none": {"carry": 0.0, "renewal": 1.0, "color": 0.0, "smooth": 0.0, "attention": 0.0},
-    "carry": {"carry": 1.0, "renewal": 0.5, "anchor": 1.0, "color": 0.0, "smooth": 0.0},
+    "carry": {"carry": 1.0, "renewal": 0.3, "anchor": 1.0, "color": 1.0, "smooth": 0.0},
     "full": {},
 }  # what a coherence means, where the project does not say it itself
 

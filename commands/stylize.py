@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from commands.terminal import ModelsFolders, Settings, say, warn
-from core.errors import DriftloopError, MediaError, UserError
+from core.errors import DriftloopError, MediaError, ProjectError, UserError
 
 if TYPE_CHECKING:
     from animator.job import RenderJob
@@ -39,7 +39,7 @@ Grain = Annotated[
 ]
 Fit = Annotated[Literal["stretch", "crop", "fill"], typer.Option(help="How the clip comes to --size.")]
 SizeText = Annotated[str, typer.Option("--size", metavar="WxH", help="Of the result; the clip's own if left out.")]
-Share = Annotated[float, typer.Option("--scale", help="So many times the clip's size, as in 0.5.")]
+Share = Annotated[float, typer.Option("--scale", help="So many times the clip's size, as in 0.5; even sides.")]
 Rate = Annotated[str, typer.Option("--fps", help="Frames per second; a video's own, 24 for a folder of pictures.")]
 Seed = Annotated[int, typer.Option(help="-1 draws one.")]
 Steps = Annotated[int, typer.Option(help="Of the sampler.")]
@@ -135,10 +135,17 @@ def _told(asked: Asked, clip: Path, target: Path, pool: "ModelPool", *, skip: bo
     except FAILURES as fault:
         if alone:
             raise
-        warn(f"{clip}: {fault}")
+        reason = _reason(clip, fault)
+        warn(f"{clip}: {reason}")
         code = fault.exit_code if isinstance(fault, DriftloopError) else 1
-        return Outcome(str(clip), str(target), "failed", " ".join(str(fault).split()) or type(fault).__name__, code)
+        return Outcome(str(clip), str(target), "failed", reason, code)
     return Outcome(str(clip), str(target), "done")
+
+
+def _reason(clip: Path, fault: Exception) -> str:
+    """What went wrong with a clip, in one line that does not name the clip again."""
+    text = "; ".join(map(str, fault.faults)) if isinstance(fault, ProjectError) else str(fault)
+    return " ".join(text.removeprefix(f"{clip}: ").split()) or type(fault).__name__
 
 
 def _summed(told: Sequence[Outcome]) -> int:
@@ -215,7 +222,7 @@ def _usual(clip: Path, asked: Asked) -> dict[str, Any]:
     if info.has_alpha:
         warn(f"{clip}: opacity is left out; transparent parts become black")
     rate = {} if clip.is_file() else {"fps": int(PICTURES_FPS)}
-    size = {} if asked.scale == 1 else {"size": [int(side * asked.scale) for side in info.size]}
+    size = {} if asked.scale == 1 else {"size": [2 * round(side * asked.scale / 2) for side in info.size]}
     return {**rate, **size}
 
 

@@ -122,3 +122,21 @@ def test_what_looks_back_is_known_beforehand():
     assert Controls([shown(), shown("temporal")], "", SIZE).looks_back
     assert not Controls([shown(), shown("canny")], "", SIZE).looks_back
     assert not Controls([shown("temporal", footage=Footage(Path("x"), Fraction(1)), source="x")], "", SIZE).looks_back
+
+
+def test_what_is_made_ahead_is_what_is_shown(tmp_path):
+    write_png(tmp_path / "mask.png", clouds(SIZE, seed=7))
+    mask = Footage(tmp_path / "mask.png", Fraction(24))
+    units = [shown("canny"), shown("temporal"), shown("depth", mask=mask), shown("tile", weight=0)]
+    depth = lambda image, frame: np.full(image.shape[:2], 1.0 + frame, np.float32)  # noqa: E731
+    controls = Controls(units, "", SIZE, depth=depth)
+    numbers = (UnitNumbers(),) * 3 + (UnitNumbers(weight=0),)
+    ready = controls.ahead(2, INIT)
+    assert list(ready) == [0, 2]  # the past is not known ahead, and one has no weight
+    late = controls.shown(numbers, 2, SEEN)
+    early = controls.shown(numbers, 2, Seen(CARRIED, SEEN.previous, SEEN.carried, SEEN.motion, ready=ready))
+    for one, other in zip(late, early, strict=True):
+        np.testing.assert_array_equal(one.hint.image, other.hint.image)
+        np.testing.assert_array_equal(
+            one.mask if one.mask is not None else 0, other.mask if one.mask is not None else 0
+        )

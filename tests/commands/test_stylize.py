@@ -89,7 +89,7 @@ def test_a_failing_clip_is_told_at_the_end_and_stops_nothing(tmp_path, capsys):
     assert run(tmp_path, *clips, "-o", out, "--prompt", "a", "--name", "{number}-{name}") == 2
     assert {path.name for path in out.iterdir()} == {"001-a.mp4", "003-c.mp4"}
     told = capsys.readouterr().out
-    assert "2 done, 1 failed" in told and "broken.mp4:" in told.splitlines()[-1]
+    assert "2 done, 1 failed" in told and told.splitlines()[-1].count("broken.mp4") == 1
     before = (out / "001-a.mp4").stat().st_mtime_ns
     assert run(tmp_path, *clips, "-o", out, "--prompt", "a", "--name", "{number}-{name}", "--skip-finished") == 2
     assert "2 skipped, 1 failed" in capsys.readouterr().out
@@ -110,7 +110,7 @@ def test_a_folder_of_pictures_is_a_clip_and_prompts_come_from_a_table(tmp_path):
 
 def test_size_and_scale_change_the_size_and_nothing_else(tmp_path, capsys):
     clip = video(tmp_path / "a.mp4", 3)
-    for arguments, size in ((("--scale", "0.5"), Size(50, 35)), (("--size", "40x40", "--fit", "fill"), Size(40, 40))):
+    for arguments, size in ((("--scale", "0.5"), Size(50, 36)), (("--size", "40x40", "--fit", "fill"), Size(40, 40))):
         out = tmp_path / f"{size}.mkv"
         assert run(tmp_path, clip, "-o", out, "--prompt", "x", *arguments) == 0
         with VideoReader(out) as made:
