@@ -84,7 +84,7 @@ def _flow_faults(project: "Project") -> Iterator[Fault]:
         asked["hybrid.flow"] = hybrid.flow
     for field, name in asked.items():
         if name == "raft" and on_this_machine(RAFT, "raft") is None:
-            way_out = "Put torchvision's raft_large weights into a models folder as raft.pth, or choose dis-fine or dis"
+            way_out = f"Put torchvision's raft_large weights into a models folder as raft.pth, or --set {field}=dis"
             yield Fault(field, "raft has no weights on this machine", way_out)
 
 

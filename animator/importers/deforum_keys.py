@@ -271,7 +271,7 @@ _OUTPUT = {
         ["Noise Schedule"], "subtitles.shown", When("deforum_save_gen_info_as_srt")
     ),
     "deforum_embed_srt": Key(False, "subtitles.embed", When("deforum_save_gen_info_as_srt", also=_VIDEOS)),
-    "sd_model_name": Key(NO_DEFAULT, says="the checkpoint is not looked for; set `model` to its path"),
+    "sd_model_name": Key(NO_DEFAULT, "model"),
     "sd_model_hash": Key(NO_DEFAULT, inert=_INFORMATION),
     "deforum_git_commit_id": Key(NO_DEFAULT, inert=_INFORMATION),
     "fetched_parseq_manifest_summary": Key(NO_DEFAULT, inert=_INFORMATION),

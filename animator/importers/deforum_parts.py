@@ -28,7 +28,9 @@ from animator.importers.deforum_sources import (
 from animator.importers.deforum_subtitles import subtitles
 from animator.importers.deforum_units import as_schedule, constant, init_denoise, named, scaled_text
 from animator.importers.deforum_words import words
-from core.errors import Fault, ScheduleError
+from animator.jsontext import shown
+from core.errors import Fault, ScheduleError, WeightsError
+from core.weights import CHECKPOINT, on_this_machine
 from schedules.rewrite import canonical
 from schedules.schedule import Schedule
 
@@ -70,7 +72,8 @@ def run(settings: Settings) -> Imported:
             f"diffusion_cadence {cadence}: all {frames} frames are made; Deforum wrote {written}. Fades are kept"
         )
     name, said = _name(settings)
-    data = {
+    model, told = _model(settings)
+    data = model | {
         "name": name,
         "size": size,
         "fps": settings["fps"],
@@ -80,7 +83,23 @@ def run(settings: Settings) -> Imported:
         "mode": named(settings["animation_mode"], MODES),
         "cadence": cadence,
     }
-    return Imported(data, (*said, *notes))
+    return Imported(data, (*told, *said, *notes))
+
+
+def _model(settings: Settings) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The checkpoint that drew for Deforum, if it lies in a models folder."""
+    name, digits = settings["sd_model_name"], settings["sd_model_hash"]
+    if not isinstance(name, str) or not name.strip():
+        return {}, ()
+    try:
+        wanted = f"{name} [{digits}]" if isinstance(digits, str) and "[" not in name and digits else name
+        found = on_this_machine(CHECKPOINT, wanted, may_be_path=False)
+    except WeightsError as fault:  # several of that name
+        return {}, (f"sd_model_name = {shown(name)}: {fault}. Say which with --set model=",)
+    if found is None:
+        way_out = "put it into a models folder (--models-dir), or --set model= to another"
+        return {}, (f"sd_model_name = {shown(name)}: it is not on this machine, the embedded model draws; {way_out}",)
+    return {"model": wanted}, (f"sd_model_name = {shown(name)}: {found.name} of the models folders draws",)
 
 
 def motion(settings: Settings) -> Imported:

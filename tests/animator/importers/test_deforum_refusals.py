@@ -108,6 +108,16 @@ def test_the_notebooks_own_keys_are_read():
     assert (both["cfg_scale_schedule"], both["W"]) == ("0:(5)", 640)
 
 
+def test_the_checkpoint_that_drew_is_taken_from_the_models_folders(tmp_path, monkeypatch):
+    assert imported().project.model == "mini"
+    assert any("v1-5.ckpt" in note and "--models-dir" in note for note in imported().warnings)
+    (tmp_path / "Stable-diffusion").mkdir()
+    (tmp_path / "Stable-diffusion" / "v1-5.ckpt").write_bytes(b"")
+    monkeypatch.setenv("DRIFTLOOP_MODELS", str(tmp_path))
+    loaded = imported(sd_model_hash=None)
+    assert loaded.project.model == "v1-5.ckpt" and any("v1-5.ckpt of the models" in note for note in loaded.warnings)
+
+
 def test_an_old_file_imports():
     old = {
         key: value
@@ -176,6 +186,6 @@ def test_a_bad_value_is_told_under_the_name_its_writer_knows(field, settings, wo
 @pytest.mark.parametrize("value", [None, True, -1, 1e300, "", "x", "None", [], {}, [[]], {"0": None}])
 def test_no_value_of_any_key_makes_it_stumble(value):
     for key in (key for key, row in KEYS.items() if row.into):
-        converted(complete(**{key: value}), "x")
+        converted(complete(**{"sd_model_name": "", key: value}), "x")  # which is looked for on disk
     with pytest.raises(ProjectError):
         imported(**dict.fromkeys(complete(), value))
