@@ -171,10 +171,11 @@ def _beyond(project: "Project") -> Iterator[Fault]:
 def _footage_faults(project: "Project", folder: Path, name: str) -> Iterator[Fault]:
     """A video or mask that cannot be read, or ends too soon."""
     text = getattr(project.clip, name)
-    if not text:
-        return
+    footage = Footage(folder / Path(text).expanduser(), project.fps)
+    if not text or not (footage.source.exists() or footage.files()):
+        return  # told with all files
     try:
-        lasts = Footage(folder / Path(text).expanduser(), project.fps).frames
+        lasts = footage.frames
     except MediaError as fault:
         yield Fault(f"clip.{name}", fault.what, fault.way_out)
         return

@@ -143,6 +143,7 @@ class Clip:
         """The whole clip."""
         rules, project, trained = self._rules, self._project, self._traits
         own_share = trained.shared_noise if trained else 0.0
+        own_steady = trained.steady if trained and not rules.video else 0.0  # what a video shows moves as it will
         return ClipOrder(
             frames=self.frames,
             size=project.size,
@@ -152,6 +153,7 @@ class Clip:
             together=rules.together if trained else max(rules.together, 4),
             interpolation=rules.interpolation,
             shared_noise=own_share if rules.shared_noise < 0 else rules.shared_noise,
+            steady=own_steady if rules.steady < 0 else rules.steady,
             free_noise=rules.free_noise,
             free_init=rules.free_init,
             ends=self._ends(),

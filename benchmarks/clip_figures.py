@@ -85,6 +85,7 @@ class Drawing:
             WindowRules(self._traits.window) if kind.moves else WindowRules(1, 0),
             together=1 if kind.moves else 8,
             shared_noise=self._traits.shared_noise if kind.shares else 0.0,
+            steady=self._traits.steady if kind.moves else 0.0,
         )
         studio = self._moving if kind.moves else self._still
         with tempfile.TemporaryDirectory() as folder:

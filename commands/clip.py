@@ -133,8 +133,11 @@ def _render(job: "RenderJob", out: Path, *, fresh: bool) -> None:
     if fresh:
         clear(job.out)
     render_all([job], fresh=False)
-    made = job.out / f"{job.project.name}{out.suffix.lower()}"
-    if made.resolve() != out.resolve() and made.exists():
+    made = next(output.path for output in job.outputs() if output.kind == job.project.export[0].named)
+    if made.resolve() != out.resolve():
         out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(made, out)
+        if made.is_dir():
+            shutil.copytree(made, out, dirs_exist_ok=True)
+        else:
+            shutil.copy2(made, out)
     say(f"  {'clip':14} {out}")

@@ -1,5 +1,6 @@
 """ClipDenoise: all frames of a clip as one denoiser for the samplers, window by window."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -57,6 +58,7 @@ class Manner:
     closed: bool  # whether the last frame leads to the first
     together: int = 1  # windows in one call of the UNet
     rescale: float = 0.0  # of guidance, 0..1
+    steady_above: float = math.inf  # noise level above which every frame is the mean of itself and its neighbours
 
 
 class ClipDenoise:
@@ -121,6 +123,8 @@ class ClipDenoise:
     def _clean(self, x: Tensor, sigma: float, predicted: Tensor, begun: Tensor) -> Tensor:
         """Clean latents; frames that have not begun show what they will begin with."""
         clean = self._denoiser.x0(x, sigma, predicted)
+        if sigma > self._manner.steady_above:
+            clean = steadied(clean, closed=self._manner.closed)
         if self._frames.init is not None and not bool(begun.all()):
             clean = torch.where(begun.view(-1, 1, 1, 1), clean, self._frames.init)
         return clean
@@ -153,6 +157,18 @@ class ClipDenoise:
             return None
         told = self._words.negative(window, self.calls)
         return Asked(window, True, told.tokens, told.pooled)
+
+
+def steadied(clean: Tensor, *, closed: bool) -> Tensor:
+    """Every frame as the mean of itself and the frames beside it; the ends of an open clip count twice.
+
+    Each frame starts from noise of its own, and what is laid out from it at high noise levels may be another picture
+    than its neighbours'. The mean keeps them to one.
+    """
+    if closed:
+        return (clean.roll(1, 0) + clean + clean.roll(-1, 0)) / 3
+    before, after = torch.cat([clean[:1], clean[:-1]]), torch.cat([clean[1:], clean[-1:]])
+    return (before + clean + after) / 3
 
 
 Steer = Callable[[Tensor, Tensor, Tensor, Tensor | None, Sequence[Asked]], Added]

@@ -34,6 +34,7 @@ class Traits:
     betas: Betas
     across_time: bool = False  # whether the UNet's group norms take their statistics over all frames of a window
     shared_noise: float = 0.0  # share of the noise's variance that its training clips had in common, 0..1
+    steady: float = 0.0  # share of the steps in which frames are best averaged with their neighbours, 0..1
     advice: str = ""  # how it is best sampled
 
 
@@ -122,10 +123,14 @@ def signal_shares(betas: Betas, own: NDArray[np.float64]) -> NDArray[np.float64]
 
 def _told(facts: Mapping[str, object], positions: int) -> Traits:
     betas, window, shared = facts.get("betas", "own"), facts.get("window", positions), facts.get("shared_noise", 0.0)
+    steady = facts.get("steady", 0.0)
     known = {"own": "own", "linear": "linear", "scaled linear 0.02": "scaled linear 0.02"}
-    if betas not in known or not isinstance(window, int) or not isinstance(shared, int | float):
+    are_numbers = isinstance(shared, int | float) and isinstance(steady, int | float)
+    if betas not in known or not isinstance(window, int) or not are_numbers:
         raise WeightsError(f"{json.dumps(dict(facts))[:160]} makes no sense", where=FACTS)
-    if not 1 <= window <= positions or not 0 <= shared <= 1:
-        raise WeightsError(f"a window of {window} of {positions} frames, noise shared by {shared}", where=FACTS)
+    if not 1 <= window <= positions or not 0 <= shared <= 1 or not 0 <= steady <= 1:
+        what = f"a window of {window} of {positions} frames, noise shared by {shared}, steady for {steady} of the steps"
+        raise WeightsError(what, where=FACTS)
     kind: Betas = known[betas]  # type: ignore[assignment]
-    return Traits("a module of its own kind", None, positions, window, kind, shared_noise=float(shared))
+    numbers = {"shared_noise": float(shared), "steady": float(steady)}
+    return Traits("a module of its own kind", None, positions, window, kind, **numbers)

@@ -68,6 +68,7 @@ class ClipOrder:
     together: int = 1  # windows in one call of the UNet
     interpolation: Interpolation = "linear"  # between embeddings
     shared_noise: float = 0.0  # share of the noise's variance that all frames have in common, 0..1
+    steady: float = 0.0  # share of the steps, the first ones, in which frames are averaged with their neighbours, 0..1
     free_noise: bool = False
     free_init: FreeInit | None = None
     ends: Ends | None = None

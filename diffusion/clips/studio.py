@@ -240,7 +240,13 @@ class ClipStudio:
             denoiser,
             words,
             Frames(cfgs, begins, init),
-            Manner(order.windows, order.closed, order.together, first.sampling.cfg_rescale),
+            Manner(
+                order.windows,
+                order.closed,
+                order.together,
+                first.sampling.cfg_rescale,
+                steady_above(plan, order.steady),
+            ),
             model.device,
         )
 
@@ -324,6 +330,12 @@ def begin(plan: SamplerPlan, denoise: float) -> float:
     steps = plan.steps_run
     first = round(steps * (1 - denoise))
     return math.inf if first <= 0 else 0.0 if first >= steps else plan.sigmas[first]
+
+
+def steady_above(plan: SamplerPlan, share: float) -> float:
+    """The noise level that ends a share of the steps, 0..1; infinity where there is none."""
+    steps = round(plan.steps_run * share)
+    return plan.sigmas[steps] if steps else math.inf
 
 
 def mixed_ends(ends: Ends, pictures: Sequence[Tensor], noise: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ from training.mini.unet import spread_times
 from training.painter.briefs import FAMILIAR
 
 LEAST_SHARED, MOST_SHARED = 0.3, 0.95  # of the noise's variance that all frames of a clip have in common
-DRAWN_NOISE = 0.85  # the same share when clips are drawn
+DRAWN_NOISE = 0.6  # the same share when clips are drawn: a little steadier than in training
+DRAWN_STEADY = 0.75  # share of the steps in which drawn frames are averaged with their neighbours, likewise
 CHANGE_WEIGHT = 2.0  # of the error in what changes from frame to frame, which is the module's part of the work
 HELD_OUT = 4  # clips
 SHEET_PROMPTS = ("clouds at day", "ocean at sunset", "abstract waves, teal", "a spiral galaxy, blue")
@@ -103,7 +104,7 @@ class MotionTask:
         self._adapter.load_state_dict(in_half(kept))
         self._adapter.half().save_pretrained(folder)
         self._adapter.float()
-        facts = {"betas": "own", "window": FRAMES, "shared_noise": DRAWN_NOISE}
+        facts = {"betas": "own", "window": FRAMES, "shared_noise": DRAWN_NOISE, "steady": DRAWN_STEADY}
         (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
 

@@ -106,7 +106,10 @@ def test_a_file_is_told_by_its_header(tmp_path):
         traits_of(tmp_path / "no.safetensors")
 
 
-@pytest.mark.parametrize("facts", [{"betas": "cubic"}, {"window": 99}, {"shared_noise": 2}, {"window": "many"}])
+@pytest.mark.parametrize(
+    "facts",
+    [{"betas": "cubic"}, {"window": 99}, {"shared_noise": 2}, {"steady": 2}, {"steady": "yes"}, {"window": "many"}],
+)
 def test_facts_that_make_no_sense_are_told(facts, tmp_path):
     with pytest.raises(WeightsError):
         family_of({"down_blocks.0.motion_modules.0.proj_in.weight": (8, 8)}, "own", json.loads(json.dumps(facts)))

@@ -12,10 +12,11 @@ from core.devices import ModelPool
 from core.errors import UserError, WeightsError
 from core.image import to_float
 from core.weights import EMBEDDED
+from diffusion.clips.denoise import steadied
 from diffusion.clips.journal import Journal
 from diffusion.clips.module import load_motion, load_motion_lora
 from diffusion.clips.order import Ends, FreeInit, end_shares
-from diffusion.clips.studio import ClipStudio, begin
+from diffusion.clips.studio import ClipStudio, begin, steady_above
 from diffusion.models.load import load_model
 from diffusion.request import Inpaint
 from tests.diffusion.clips.toys import SIZE, frame, noise_picture, order, write_module
@@ -253,3 +254,25 @@ def test_sdxl_moves_too(tmp_path, drawn):
     write_module(tmp_path / "motion", model.unet, middle=False)
     by = ClipStudio(model, load_motion(tmp_path / "motion", ModelPool()))
     assert bool(torch.isfinite(drawn(order(8), by)).all())
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_steady_frames_are_nearer_to_their_neighbours_and_still_themselves(drawn, closed):
+    frames = [frame(index, steps=6) for index in range(16)]
+    plain, steady = (drawn(order(frames, closed=closed, steady=share)) for share in (0.0, 0.75))
+    far = [float((one - one.roll(-1, 0))[:-1].square().mean()) for one in (plain, steady)]
+    assert 0 < far[1] < 0.8 * far[0]
+
+
+def test_a_loop_is_steadied_round_its_seam():
+    clean = torch.randn(7, 4, 2, 2)
+    ring, line = steadied(clean, closed=True), steadied(clean, closed=False)
+    assert torch.allclose(steadied(clean.roll(3, 0), closed=True), ring.roll(3, 0))
+    assert torch.allclose(ring[0], (clean[6] + clean[0] + clean[1]) / 3)
+    assert torch.allclose(line[0], (2 * clean[0] + clean[1]) / 3) and torch.equal(line[1:-1], ring[1:-1])
+
+
+@pytest.mark.parametrize(("share", "steps"), [(0.0, 0), (0.5, 5), (1.0, 10)])
+def test_a_share_of_the_steps_is_steadied(studio, share, steps):
+    plan = studio.plan(order([frame(0, steps=10)] * 8))
+    assert sum(sigma > steady_above(plan, share) for sigma in plan.sigmas[:-1]) == steps
