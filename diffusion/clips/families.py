@@ -125,12 +125,20 @@ def _told(facts: Mapping[str, object], positions: int) -> Traits:
     betas, window, shared = facts.get("betas", "own"), facts.get("window", positions), facts.get("shared_noise", 0.0)
     steady = facts.get("steady", 0.0)
     known = {"own": "own", "linear": "linear", "scaled linear 0.02": "scaled linear 0.02"}
-    are_numbers = isinstance(shared, int | float) and isinstance(steady, int | float)
-    if betas not in known or not isinstance(window, int) or not are_numbers:
+    if not isinstance(shared, int | float) or not isinstance(steady, int | float):
+        raise WeightsError(f"{json.dumps(dict(facts))[:160]} makes no sense", where=FACTS)
+    if betas not in known or not isinstance(window, int):
         raise WeightsError(f"{json.dumps(dict(facts))[:160]} makes no sense", where=FACTS)
     if not 1 <= window <= positions or not 0 <= shared <= 1 or not 0 <= steady <= 1:
         what = f"a window of {window} of {positions} frames, noise shared by {shared}, steady for {steady} of the steps"
         raise WeightsError(what, where=FACTS)
     kind: Betas = known[betas]  # type: ignore[assignment]
-    numbers = {"shared_noise": float(shared), "steady": float(steady)}
-    return Traits("a module of its own kind", None, positions, window, kind, **numbers)
+    return Traits(
+        "a module of its own kind",
+        None,
+        positions,
+        window,
+        kind,
+        shared_noise=float(shared),
+        steady=float(steady),
+    )
