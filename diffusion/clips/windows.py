@@ -80,8 +80,10 @@ def calls(length: int, rules: WindowRules, steps: int, *, closed: bool) -> float
 
 
 def _ring(step: int, length: int, rules: WindowRules) -> tuple[Window, ...]:
-    """As few windows as cover the ring, evenly spread; a clip as long as one window has one that turns."""
-    count = 1 if length <= rules.frames else math.ceil(length / (rules.frames - rules.shared))
+    """As few windows as cover the ring, evenly spread, and two for a clip as long as one: where one ends the other has
+    its middle. A shorter clip goes round within one.
+    """
+    count = 1 if length < rules.frames else max(2, math.ceil(length / (rules.frames - rules.shared)))
     start = halving(step) * length
     starts = (round(start + number * length / count) for number in range(count))
     return tuple(_wrapped(start, length, rules.frames) for start in starts)
