@@ -3,11 +3,13 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from core.errors import MediaError
 from core.image import Image, Rgba
 from media.encode import Clip
+from media.verify import Witness
 
 WritePicture = Callable[[Path, Image | Rgba, Mapping[str, str]], None]  # file, picture, texts by keyword
 
@@ -22,18 +24,20 @@ def write_pictures(write: WritePicture, ending: str, clip: Clip, images: Iterato
         images: all alike.
 
     Raises:
-        MediaError: if the folder cannot be written, or no frame came.
+        MediaError: if the folder cannot be written, comes back different, or no frame came.
     """
     temporary = clip.path.with_name(f".{clip.path.name}.part")
-    count = 0
     try:
         if temporary.is_dir():  # left by a killed process
             shutil.rmtree(temporary)
         temporary.mkdir()
-        for count, image in enumerate(images, start=1):
-            write(temporary / f"{count - 1:06d}{ending}", image, clip.text)
-        if not count:
+        first = next(images, None)
+        if first is None:
             raise MediaError("no frame was handed over", where=str(clip.path))
+        witness = Witness(first.shape[2] == 4)
+        for n, image in enumerate(witness.seeing(chain([first], images))):
+            write(temporary / f"{n:06d}{ending}", image, clip.text)
+        witness.compare(temporary, clip.path, clip.size, clip.fps)
         if clip.path.is_dir():
             shutil.rmtree(clip.path)
         temporary.replace(clip.path)

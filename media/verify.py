@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.errors import MediaError
 from core.image import Image, Rgba, Size, opaque
 from media.pixels import means
-from media.video import AnimationReader, VideoReader
+from media.video import AnimationReader, PictureReader, TimedImage, VideoReader
 
 GRID = Size(4, 4)  # a frame is remembered as so many mean colours
 COLOR_SLACK, ALPHA_SLACK = 40.0, 12.0  # levels by which means may differ; a codec is coarse, a mistake is coarser
@@ -35,7 +35,7 @@ class Witness:
         """Decodes a file and compares count, size, rate, duration, colours and opacity with what was seen.
 
         Args:
-            path: of the file.
+            path: of the file, or of a folder of pictures.
             name: what messages call it.
             size: of its frames.
             fps: frames per second.
@@ -46,17 +46,23 @@ class Witness:
         if name.suffix == ".webp":
             self._compare_animation(path, name, size, fps)
             return
-        with VideoReader(path) as video:
-            if self._has_alpha and not video.info.has_alpha:
-                raise _differs(name, "no opacity")
+        with PictureReader(path, fps) if path.is_dir() else VideoReader(path) as video:
             came = 0
-            for came, (_, image) in enumerate(video.glimpses(), start=1):
+            for came, (_, image) in enumerate(self._glimpses(video), start=1):
+                if self._has_alpha and image.shape[2] == 3:
+                    raise _differs(name, "no opacity")
                 if came <= len(self._seen):
                     self._compare_picture(image if self._has_alpha else opaque(image), came - 1, name)
             info = video.info
         if (came, info.size) != (len(self._seen), size):
             raise _differs(name, f"{came} frames of {info.size} where {len(self._seen)} of {size} were written")
         self._compare_length(info.seconds, fps, name)
+
+    def _glimpses(self, video: VideoReader | PictureReader) -> Iterator[TimedImage]:
+        """What is compared of a file, or of a folder of pictures."""
+        if isinstance(video, VideoReader):
+            return video.glimpses()
+        return video.rgba() if self._has_alpha else iter(video)
 
     def _compare_animation(self, path: Path, name: Path, size: Size, fps: Fraction) -> None:
         """WebP keeps equal neighbours as one frame that lasts longer, so frames are told by their times."""

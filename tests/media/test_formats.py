@@ -189,6 +189,21 @@ def test_a_filmstrip_shows_evenly_spaced_frames(tmp_path):
     assert greens[0] == 0 and greens[-1] == 8 * 29 and greens == sorted(set(greens))
 
 
+@pytest.mark.parametrize("kind", ["png", "exr"])
+def test_a_folder_of_pictures_that_came_back_wrong_gets_no_name(kind, tmp_path, monkeypatch):
+    from media import pictures
+
+    exporter = build(kind)
+    seeing = pictures.Witness.seeing
+    monkeypatch.setattr(
+        pictures.Witness, "seeing", lambda self, images: (255 - image for image in seeing(self, images))
+    )
+    with pytest.raises(MediaError, match="came back wrong"), exporter.open(tmp_path / "frames", SIZE, FPS, {}) as write:
+        for n in range(3):
+            write(picture(n))
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_file_that_came_back_wrong_gets_no_name(tmp_path):
     seen = verify.Witness(has_alpha=True)
     list(seen.seeing(iter([picture(n, 4) for n in range(3)])))
