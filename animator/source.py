@@ -35,7 +35,7 @@ class Stylize:
     anchor: float = 0.0  # frames, truncated, from one anchor to the next; 0: a new one where too little is carried
     color: float = 1.0  # 0..1, how much the colours of carried parts are held against drifting
     attention: float = 0.0  # 0..1, how much a frame looks at its anchor and the frame before while it is drawn; slow
-    smooth: float = 0.6  # 0..1, how much of what was carried shows through what was drawn; stops flicker
+    smooth: float = 0.8  # 0..1, how much of what was carried shows through what was drawn; stops flicker
 
 
 PRESETS: Mapping[str, Mapping[str, float]] = {
