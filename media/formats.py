@@ -131,7 +131,8 @@ def delivering(
 ) -> Iterator[Write]:
     """Several files from one pass over the frames; each takes its name when all frames are through.
 
-    Whatever a format refuses is told before the first file is begun.
+    Whatever a format refuses is told before the first file is begun. A file that comes back wrong in the end does not
+    keep the others from their names.
 
     Args:
         deliveries: what to make.
@@ -150,9 +151,10 @@ def delivering(
     for delivery in deliveries:
         delivery.check(size, fps)
     with ExitStack() as stack:
+        files = [stack.enter_context(ExitStack()) for _ in deliveries]
         writers = [
-            (delivery.size(size), stack.enter_context(_opened(delivery, size, fps, text, sound, captions)))
-            for delivery in deliveries
+            (delivery.size(size), file.enter_context(_opened(delivery, size, fps, text, sound, captions)))
+            for delivery, file in zip(deliveries, files, strict=True)
         ]
 
         def write(image: Image | Rgba) -> None:
@@ -160,6 +162,18 @@ def delivering(
                 writer(fitted(image, wanted))
 
         yield write
+        faults = list(filter(None, map(_closed, files)))
+    if faults:
+        raise faults[0]
+
+
+def _closed(file: ExitStack) -> MediaError | None:
+    """What went wrong when a file got its name."""
+    try:
+        file.close()
+    except MediaError as fault:
+        return fault
+    return None
 
 
 def _opened(

@@ -10,6 +10,7 @@ import pytest
 from core.errors import MediaError, UnknownName, UserError
 from core.image import Size
 from media import verify
+from media.exporters import Exporter
 from media.formats import Delivery, build, delivering, fitted, fitted_size, format_for, names
 from media.purposes import PURPOSES, for_purpose
 from media.sound import Soundtrack, portions, read_sound
@@ -187,6 +188,19 @@ def test_a_filmstrip_shows_evenly_spaced_frames(tmp_path):
         assert strip.size == (10 * 240 + 9 * 4, 180)
         greens = [strip.getpixel((244 * n + 100, 170))[1] for n in range(10)]
     assert greens[0] == 0 and greens[-1] == 8 * 29 and greens == sorted(set(greens))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_file_that_fails_in_the_end_leaves_the_others(order, tmp_path):
+    def fail(clip, images):
+        list(images)
+        raise MediaError("came back wrong", where=str(clip.path))
+
+    files = [Delivery(tmp_path / "a.mkv", build("mkv")), Delivery(tmp_path / "b.x", Exporter("x", ".x", fail))]
+    with pytest.raises(MediaError, match=r"b\.x: came back wrong"), delivering(files[::order], SIZE, FPS, {}) as write:
+        for n in range(3):
+            write(picture(n))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mkv"]
 
 
 @pytest.mark.parametrize("kind", ["png", "exr"])
