@@ -136,6 +136,7 @@ def delivery(job: "RenderJob") -> dict[str, Any]:
         facts["silent"] = bool(job.project.audio) and rules.slow != 1 and not rules.stretch_sound
     if upscale is not None:
         facts |= {"size": list(upscale.size(job.project.size)), "upscaler": upscale.upscaler}
+        facts["apart"] = rules is not None and not any(one.interpolate and one.upscale for one in job.project.export)
     return facts
 
 
@@ -145,7 +146,8 @@ def exported_line(facts: dict[str, Any]) -> str:
     if "between" in facts:
         line += f", by {facts['between']}"
     if "size" in facts:
-        line += f", {facts['size'][0]}x{facts['size'][1]} by {facts['upscaler']}"
+        line += "; others " if facts["apart"] else ", "
+        line += f"{facts['size'][0]}x{facts['size'][1]} by {facts['upscaler']}"
     silent = "; slow motion leaves the sound out, interpolate.stretch_sound slows it down too"
     return line + (silent if facts.get("silent") else "")
 

@@ -40,4 +40,4 @@ def as_schedule(value: Any) -> Any:
 
 def init_denoise(strength: Any) -> Any:
     """How much of an init picture is drawn anew: 1 - strength, held in 0..1."""
-    return min(max(1 - strength, 0.0), 1.0) if type(strength) in (int, float) else strength
+    return round(min(max(1 - strength, 0.0), 1.0), 9) if type(strength) in (int, float) else strength

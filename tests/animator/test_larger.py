@@ -51,6 +51,10 @@ def test_exports_are_larger_and_frames_stay(tmp_path):
     for index, image in enumerate(images):
         assert (image == frame(tmp_path, index).repeat(2, 0).repeat(2, 1)).all()
     assert exported_line(delivery(job)) == "exported: 3 frames at 8 fps, 0.375 s, 64x48 by nearest"
+    apart = [{"format": "mkv", "upscale": False}, {"format": "mkv", "interpolate": False}]
+    both = parsed(upscale={"upscaler": "nearest"}, interpolate={"model": "blend", "factor": 2}, export=apart)
+    line = exported_line(delivery(RenderJob(both, tmp_path, tmp_path / "apart", ModelPool())))
+    assert line == "exported: 5 frames at 16 fps, 0.312 s, by blend; others 64x48 by nearest"
 
 
 def test_a_network_of_the_models_folder_enlarges(tmp_path, monkeypatch):
