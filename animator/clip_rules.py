@@ -82,7 +82,15 @@ class ClipRules:
     seeds: str = ""  # morph only: seeds over time that the noise travels between, as 0:(1), 24:(7); empty: one a prompt
 
 
+TOGETHER = ("clip", "morph")  # modes whose frames belong together
+
+
+def outlasts_sources(project: "Project") -> bool:
+    """Whether videos, masks and controls that end before the clip are held or begin again."""
+    return project.mode in TOGETHER and project.clip.short != "stop"
+
+
 def clip_warnings(project: "Project") -> Iterator[str]:
     """The section `clip` of a project whose frames do not belong together."""
-    if project.clip != ClipRules() and project.mode not in ("clip", "morph"):
+    if project.clip != ClipRules() and project.mode not in TOGETHER:
         yield f"clip: has no effect in mode {project.mode}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from animator.clip_rules import TOGETHER, outlasts_sources
 from animator.controls import LOOKING_BACK, OF_THE_RENDER, TEMPORAL, ControlUnit, UnitNumbers
 from animator.entries import asks_networks, entry_faults, option_faults
 from animator.fields import Span
@@ -121,9 +122,10 @@ def _source_faults(unit: ControlUnit, field: str, project: "Project", folder: Pa
             continue
         if frames is not None and name == "first":
             yield Fault(f"{field}.{name}", f"{shown(text)} is no single picture", "Give a picture")
-        elif frames is not None and frames < project.frames:
+        elif frames is not None and frames < project.frames and not outlasts_sources(project):
             what = f"{shown(text)} lasts {frames} frames at {project.fps} fps, the project {project.frames}"
-            yield Fault(f"{field}.{name}", what, f"Give a longer one, or set frames to {frames}")
+            held = ', clip.short to "hold" or "loop"' if project.mode in TOGETHER else ""
+            yield Fault(f"{field}.{name}", what, f"Give a longer one, or set frames to {frames}{held}")
     if unit.source not in ("", *OF_THE_RENDER) and unit.control == TEMPORAL and unit.first:
         yield Fault(f"{field}.first", "has no effect where the source is given", "Leave it out")
 

@@ -81,7 +81,9 @@ class Clip:
         if self._traits is None:
             return WindowRules(1, 0)
         rules = self._rules.windows
-        return replace(rules, frames=rules.frames or self._traits.window)
+        frames = rules.frames or self._traits.window
+        parts = 2 if self.closed and rules.scheme == "even" else 4  # a loop's steps are as even as its windows overlap
+        return replace(rules, frames=frames, overlap=frames // parts if rules.overlap < 0 else rules.overlap)
 
     @cached_property
     def frames(self) -> list[ClipFrame]:

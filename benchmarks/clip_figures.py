@@ -77,12 +77,13 @@ class Drawing:
         """All frames of one clip."""
         sampling = Sampling(steps=STEPS, cfg=CFG)
         requests = [ImageRequest(((prompt, 1.0),), "", SIZE, seed + n, SAMPLER, sampling) for n in range(frames)]
+        window = self._traits.window
         order = ClipOrder(
             [ClipFrame(request, (("", 1.0),)) for request in requests],
             SIZE,
             seed,
             kind.closed,
-            WindowRules(self._traits.window) if kind.moves else WindowRules(1, 0),
+            WindowRules(window, window // (2 if kind.closed else 4)) if kind.moves else WindowRules(1, 0),
             together=1 if kind.moves else 8,
             shared_noise=self._traits.shared_noise if kind.shares else 0.0,
             steady=self._traits.steady if kind.moves else 0.0,

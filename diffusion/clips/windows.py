@@ -20,7 +20,7 @@ class WindowRules:
     """How a clip is cut into windows."""
 
     frames: Annotated[int, Field(ge=0, le=256)] = 0  # that the module sees at once; 0: as many as it was trained for
-    overlap: Annotated[int, Field(ge=-1, le=255)] = -1  # frames that neighbours share; -1: a quarter of a window
+    overlap: Annotated[int, Field(ge=-1, le=255)] = -1  # frames that neighbours share; -1: a quarter, in loops half
     stride: Annotated[int, Field(ge=1, le=16)] = 1  # levels of N, R-P, R+P and A; each doubles the step in a window
     scheme: Scheme = "even"  # even: evenly spread, another start each step; N, R-P, R+P, A: as in the web UI
     weights: Weighting = "pyramid"  # of a window's frames where windows overlap: most in the middle, equal, ramps

@@ -14,6 +14,7 @@ from animator.steps import Sampled
 from commands.clip import keyed
 from core.devices import ModelPool
 from core.errors import ProjectError, UserError
+from core.weights import EMBEDDED
 from diffusion.clips.module import moving_blocks
 from diffusion.models.load import load_model
 from media.read import read_image
@@ -61,7 +62,7 @@ def faults(folder, **changes):
 def test_a_plan_tells_windows_words_and_weights(folder, tmp_path):
     told = list(job(folder, tmp_path).mode.explained())
     assert any("windows of 8 frames" in line for line in told) and any(
-        "ring of 20 frames, 4 windows" in line for line in told
+        "ring of 20 frames, 5 windows" in line for line in told
     )
     assert "frame 5: 0.50 sea + 0.50 city; against 0.50 red + 0.50 blue; seed 8" in told
     assert "frame 15: 0.50 city + 0.50 sea" in "\n".join(told)
@@ -248,3 +249,20 @@ def test_prompts_on_one_line_become_a_table():
     for wrong in ("", "0: a | b", "5: a | 3: b"):
         with pytest.raises(UserError):
             keyed(wrong)
+
+
+@pytest.mark.parametrize(("short", "seen"), [("hold", [0, 1, 2, 2, 2]), ("loop", [0, 1, 2, 0, 1])])
+def test_a_control_that_ends_too_soon_is_told_unless_it_is_held_or_begins_again(folder, tmp_path, short, seen):
+    for n in range(3):
+        (folder / "hints").mkdir(exist_ok=True)
+        write_png(folder / "hints" / f"{n}.png", np.full((32, 32, 3), 60 * n, np.uint8))
+    own = str(EMBEDDED / "mini" / "controlnet-canny")
+    changes = {
+        "frames": 5,
+        "prompts": {"0": "sea"},
+        "controls": [{"control": "picture", "model": own, "source": "hints"}],
+    }
+    clip = {"module": str(folder / "motion")}
+    assert "clip.short" in faults(folder, clip=clip, **changes)
+    order = job(folder, tmp_path, clip=clip | {"short": short}, **changes).mode.order
+    assert [int(order.controls(n)[0].hint.image[0, 0, 0]) // 60 for n in range(5)] == seen
