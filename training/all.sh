@@ -7,7 +7,7 @@
 set -euo pipefail
 folder=$1 minutes=$2 device=${3:-cuda} painters=${4:-$(nproc)}
 python=${PYTHON:-python}
-pictures=${PICTURES:-64} examples=${EXAMPLES:-2048} clips=${CLIPS:-756} scenes=${SCENES:-1500} batch=${BATCH:-64}
+pictures=${PICTURES:-64} examples=${EXAMPLES:-2048} clips=${CLIPS:-756} scenes=${SCENES:-1500} portraits=${PORTRAITS:-900} batch=${BATCH:-64}
 export OMP_NUM_THREADS=1 PYTHONUNBUFFERED=1
 mkdir -p "$folder"
 
@@ -33,7 +33,7 @@ echo "round one: UNet, decoder, interpolator"
 logged unet mini unet "$folder/latents" --run "$folder/unet" --minutes "$minutes" --processes 1 --batch $((4 * batch)) \
   --no-sheets --device "$device" &
 unet=$!
-logged vae mini vae --run "$folder/vae" --minutes "$minutes" --batch 16 --device "$device" &
+logged vae mini vae --run "$folder/vae" --minutes "$minutes" --batch 16 --pictures "$portraits" --device "$device" &
 vae=$!
 logged film "$python" -m training.film --run "$folder/film" --minutes "$minutes" --count "$scenes" --batch 16 \
   --device "$device" --processes 4 &
