@@ -8,13 +8,12 @@ from animator.mask_words import parsed
 from animator.masks import FILE_MASK, MaskRules
 from animator.serialize import VIDEO
 from core.errors import Fault, ScheduleError
-from core.weights import ModelKind, on_this_machine
+from core.weights import RAFT, on_this_machine
 from schedules.schedule import Steps
 
 if TYPE_CHECKING:
     from animator.project import Project
 
-RAFT = ModelKind("flow model", (), (".safetensors", ".pth", ".pt"))
 TAKING_PART = ("flat", "depth", "video", "stills")  # modes in which videos, masks and guides take part
 FROM_WORDS = "stills"  # the mode that draws every frame on its own
 FROM_VIDEO = "video"  # the mode that draws over a video

@@ -65,6 +65,7 @@ UPSCALER = ModelKind(
 FACE_RESTORER = ModelKind(
     "face restorer", ("GFPGAN", "facerestore_models", "RestoreFormer"), (".safetensors", ".pth", ".pt", ".ckpt")
 )
+RAFT = ModelKind("flow model", (), (".safetensors", ".pth", ".pt"))
 FACE_FINDER = ModelKind("face finder", ("faces", "facedetection"), (".onnx",))
 MOTION_MODULE = ModelKind(
     "motion module",

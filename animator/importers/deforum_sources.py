@@ -14,7 +14,7 @@ from animator.importers.deforum_key import OFF
 from animator.importers.deforum_keys import KEYS, UNIT, UNITS
 from animator.importers.deforum_units import init_denoise, named, scaled_text
 from core.errors import Fault
-from core.weights import FACE_FINDER, FACE_RESTORER, listed, on_this_machine
+from core.weights import FACE_FINDER, FACE_RESTORER, RAFT, listed, on_this_machine
 
 Settings = Mapping[str, Any]
 
@@ -97,7 +97,9 @@ def hybrid(settings: Settings) -> Imported:
         return Imported({})
     composite = str(settings["hybrid_composite"]).lower() if settings["hybrid_composite"] not in OFF else "none"
     kind, inverse = str(settings["hybrid_comp_mask_type"]).lower(), settings["hybrid_comp_mask_inverse"]
-    notes = []
+    motion = named(settings["hybrid_motion"], MOTIONS)
+    flow, notes = seen_by("hybrid_flow_method", settings)
+    notes = notes if motion == "flow" else []
     if takes_depth_mask(settings) and str(settings["depth_algorithm"]).lower() in SEEING_DISTANCE:
         inverse = not inverse
         notes.append(
@@ -105,8 +107,8 @@ def hybrid(settings: Settings) -> Imported:
         )
     rules = {
         "composite": composite,
-        "motion": named(settings["hybrid_motion"], MOTIONS),
-        "flow": named(settings["hybrid_flow_method"], FLOWS),
+        "motion": motion,
+        "flow": flow,
         "from_render": settings["hybrid_motion_use_prev_img"],
         "consistent": settings["hybrid_flow_consistency"],
         "blur": settings["hybrid_consistency_blur"],
@@ -126,11 +128,20 @@ def hybrid(settings: Settings) -> Imported:
         "mask_high": settings["hybrid_comp_mask_auto_contrast_cutoff_high_schedule"],
         "motion": settings["hybrid_flow_factor_schedule"],
     }
-    if rules["motion"] == "flow":
+    if motion == "flow":
         notes.append("hybrid_motion: flow is read where each pixel comes from; Deforum read it where the pixel was")
         if rules["consistent"]:
             notes.append("hybrid_flow_consistency: flow that is not sure counts for nothing; Deforum turned it around")
     return Imported({"hybrid": rules, "mix": numbers}, tuple(notes))
+
+
+def seen_by(key: str, settings: Settings) -> tuple[Any, list[str]]:
+    """Who sees motion, and what is to be said of it: where RAFT has no weights, DIS stands in."""
+    asked = named(settings[key], FLOWS)
+    if asked != "raft" or on_this_machine(RAFT, "raft") is not None:
+        return asked, []
+    way_out = "put torchvision's raft_large weights into a models folder as raft.pth to have it"
+    return "dis", [f"{key}: RAFT has no weights on this machine, DIS Medium sees the motion; {way_out}"]
 
 
 def masks(settings: Settings) -> Imported:
@@ -199,15 +210,18 @@ def feedback(settings: Settings) -> Imported:
     rules: dict[str, Any] = {"blank": named(settings["reroll_blank_frames"], BLANKS)}
     if rules["blank"] == "reroll":
         rules["patience"] = settings["reroll_patience"]
-    notes, numbers = [], {}
+    notes: list[str] = []
+    numbers = {}
     if settings["animation_mode"] in ("2D", "3D"):
         redo, meeting = settings["optical_flow_redo_generation"], settings["optical_flow_cadence"]
         if redo not in OFF:
-            rules["flow_redo"] = named(redo, FLOWS)
+            rules["flow_redo"], told = seen_by("optical_flow_redo_generation", settings)
+            notes += told
             numbers["redo_flow"] = scaled_text(settings["redo_flow_factor_schedule"], -1.0)
             notes.append("optical_flow_redo_generation: motion of the redone picture is gone on with, as in Deforum")
         if meeting not in OFF and settings["diffusion_cadence"] not in (0, 1):
-            rules["flow_cadence"] = named(meeting, FLOWS)
+            rules["flow_cadence"], told = seen_by("optical_flow_cadence", settings)
+            notes += told
             numbers["cadence_flow"] = settings["cadence_flow_factor_schedule"]
             notes.append(
                 "optical_flow_cadence: pictures meet along their whole motion; Deforum moved them 1 pixel at most"

@@ -66,8 +66,17 @@ def test_flow_methods_have_their_names(folder):
     flow = {"hybrid_motion": "Optical Flow", "video_init_path": "clip"}
     for method, name in (("DIS Medium", "dis"), ("DIS Fine", "dis-fine"), ("Farneback", "farneback")):
         assert loaded(folder, **flow, hybrid_flow_method=method).project.hybrid.flow == name
-    with pytest.raises(ProjectError, match=r"raft\.pth"):
-        loaded(folder, **flow, hybrid_flow_method="RAFT")
+
+
+def test_dis_stands_in_for_raft_without_weights_and_says_so(folder, monkeypatch):
+    flow = {"hybrid_motion": "Optical Flow", "video_init_path": "clip", "hybrid_flow_method": "RAFT"}
+    monkeypatch.setenv("DRIFTLOOP_MODELS", str(folder / "models"))
+    made = loaded(folder, **flow)
+    assert made.project.hybrid.flow == "dis" and any("raft.pth" in note for note in made.warnings)
+    (folder / "models").mkdir()
+    (folder / "models" / "raft.pth").write_bytes(b"weights")
+    made = loaded(folder, **flow)
+    assert made.project.hybrid.flow == "raft" and not any("raft.pth" in note for note in made.warnings)
 
 
 def test_the_redo_goes_on_with_the_motion_as_deforums_does():
