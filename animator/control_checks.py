@@ -130,19 +130,29 @@ def _source_faults(unit: ControlUnit, field: str, project: "Project", folder: Pa
         yield Fault(f"{field}.first", "has no effect where the source is given", "Leave it out")
 
 
+def family_faults(field: str, network: Path, model: str) -> Iterator[Fault]:
+    """A network that reads text of another width than a checkpoint: that of another family.
+
+    Raises:
+        WeightsError: for a file that cannot be read.
+    """
+    base = on_this_machine(CHECKPOINT, model)
+    read, told = text_width(network), None if base is None else text_width(base)
+    if read is not None and told is not None and read != told:
+        what = f"{network.name} is for another family of models: it reads text {read} wide, {model} has {told}"
+        yield Fault(field, what, "Give one made for this family")
+
+
 def _network_faults(unit: ControlUnit, field: str, project: "Project") -> Iterator[Fault]:
     """A network that is not there, that of another family, or one that another version of a control is for."""
     try:
         path = control_path(unit.model or network_for(unit.control, project.model))
-        base = on_this_machine(CHECKPOINT, project.model)
-        read, told = text_width(path), None if base is None else text_width(base)
+        foreign = list(family_faults(f"{field}.model", path, project.model))
         seen = hint_channels(path)
     except WeightsError as error:
         yield Fault(f"{field}.model", error.what, error.way_out)
         return
-    if read is not None and told is not None and read != told:
-        what = f"{path.name} is for another family of models: it reads text {read} wide, {project.model} has {told}"
-        yield Fault(f"{field}.model", what, "Give one made for this family")
+    yield from foreign
     version = str(unit.options.get("version", "auto")) if unit.control == TEMPORAL else "auto"
     if seen is not None and version != "auto" and (version == "2") != (seen == WITH_FLOW):
         what = f"version {version}, but {path.name} looks at {seen} channels"

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from animator.clip_rules import SparseRules
+from animator.control_checks import family_faults
 from animator.entries import asks_networks, entry_faults, option_faults
 from animator.guided import guide_keys
 from core.errors import Fault, ScheduleError, WeightsError
-from core.weights import CHECKPOINT, on_this_machine
 from diffusion import controls
-from diffusion.models.control_files import control_path, text_width
+from diffusion.models.control_files import control_path
 
 if TYPE_CHECKING:
     from animator.project import Project
@@ -51,11 +51,6 @@ def _network_faults(rules: SparseRules, project: "Project") -> Iterator[Fault]:
         yield Fault(f"{FIELD}.model", "is missing", "Name AnimateDiff's SparseControl network, rgb or scribble")
         return
     try:
-        path, base = control_path(rules.model), on_this_machine(CHECKPOINT, project.model)
-        read, told = text_width(path), None if base is None else text_width(base)
+        yield from family_faults(f"{FIELD}.model", control_path(rules.model), project.model)
     except WeightsError as error:
         yield Fault(f"{FIELD}.model", error.what, error.way_out)
-        return
-    if read is not None and told is not None and read != told:
-        what = f"{path.name} is for another family of models: it reads text {read} wide, {project.model} has {told}"
-        yield Fault(f"{FIELD}.model", what, "Give one made for this family")

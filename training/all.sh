@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Trains the embedded model and all that belongs to it on one GPU: training/all.sh FOLDER MINUTES [DEVICE] [PAINTERS]
+# Trains the embedded model and what belongs to it, but for its depth model, on one GPU:
+# training/all.sh FOLDER MINUTES [DEVICE] [PAINTERS]
 #
 # MINUTES are those of each of two rounds: UNet, decoder and interpolator first, while the rest is being painted; then,
 # side by side, what steers, moves and quickens that UNet. A second call goes on where the first stopped, with what is

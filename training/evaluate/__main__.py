@@ -39,7 +39,7 @@ def judge_pictures(
 
 @app.command("few-steps")
 def judge_few_steps(
-    lora: Path = Path("models/mini/few-steps.safetensors"),
+    lora: Path = Path("models/Lora/mini-few-steps.safetensors"),
     model: Path = Path("models/mini"),
     sheets: Annotated[Path | None, typer.Option(help="folder for sample sheets")] = None,
     steps: int = QUICK.steps,
