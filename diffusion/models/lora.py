@@ -134,6 +134,8 @@ def load_lora(path: Path, targets: Mapping[Layer, Target]) -> tuple[Change, ...]
 def checked_lora(path: Path, targets: Mapping[Layer, Target]) -> tuple[LoraFile, Mapping[Layer, Mapping[str, str]]]:
     """A file, and those of its layers that the model has; their shapes are compared, their tensors not read.
 
+    Layers that are alike in all their shapes are looked at once: most of a model's are.
+
     Raises:
         WeightsError: for a file that is damaged or no LoRA, or that is made for another family of models.
     """
@@ -143,8 +145,15 @@ def checked_lora(path: Path, targets: Mapping[Layer, Target]) -> tuple[LoraFile,
         raise _foreign(lora, f"none of its {len(lora.layers)} layers is in this model")
     file = lora.file
     small = file.read(key for parts in fitting.values() for part, key in parts.items() if part in SCALARS)
+    seen: set[tuple[object, ...]] = set()
     for layer, parts in fitting.items():
-        _check(lora, targets[layer], {part: small.get(key, _sketch(file, key)) for part, key in parts.items()})
+        module = targets[layer].module
+        turned = bool(small[parts["on_input"]].any()) if "on_input" in parts else None  # tells which side is meant
+        shapes = frozenset((part, file.shapes[key]) for part, key in parts.items())
+        kind = module.weight.shape, hasattr(module, "bias"), turned, shapes
+        if kind not in seen:
+            _check(lora, targets[layer], {part: small.get(key, _sketch(file, key)) for part, key in parts.items()})
+            seen.add(kind)
     return lora, fitting
 
 

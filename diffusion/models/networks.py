@@ -120,9 +120,11 @@ def is_finite(tensor: Tensor) -> bool:
 
 
 def emptied(make: Any, settings: Settings, part: str) -> nn.Module:
-    """A network without memory for its parameters."""
+    """A network without memory for its parameters, and no time spent on filling them at random."""
+    from transformers.initialization import no_init_weights
+
     try:
-        with init_empty_weights():
+        with init_empty_weights(), no_init_weights():
             return cast(nn.Module, make(dict(settings)))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ZeroDivisionError, RuntimeError) as fault:
         raise WeightsError(f"the settings of {part} make no network ({' '.join(str(fault).split())[:160]})") from fault

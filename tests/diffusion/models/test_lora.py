@@ -125,6 +125,15 @@ def test_a_lora_of_another_family_is_refused_with_what_it_is(made, used, models,
     assert "family it was trained on" in str(told.value)
 
 
+def test_one_misfit_among_layers_that_are_alike_is_found(models, tmp_path):
+    state = kohya_state(toy_pipeline("sd1"))
+    alike = [key for key in state if key.endswith("attn1_to_q.lora_down.weight")]
+    assert len(alike) > 1
+    other = random(len(state[alike[-1]]), state[alike[-1]].shape[1] + 1)
+    with pytest.raises(WeightsError, match="does not fit this model"):
+        load_lora(saved(tmp_path, state | {alike[-1]: other}), layers_in(models["sd1"]))
+
+
 def test_keys_that_match_nothing_are_refused(models, tmp_path):
     path = saved(
         tmp_path,
