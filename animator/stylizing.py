@@ -80,12 +80,15 @@ class Stylizing:
             return images, _anchored(params.index, images[-1])
         look = self.watcher.look(params.index)
         if look.is_cut or not carry.images:
+            self.watcher.go_on(params.index, params.index, look)
             [image] = self._drawn_alone(step.frames, [look])
             return [image], _anchored(params.index, image)
         anchor = next(name for name in carry.images if name.startswith(ANCHOR))
         trail = self.watcher.trail(int(anchor.removeprefix(ANCHOR)), params.index, look)
+        is_anchor = _is_anchor(params, trail)
+        self.watcher.go_on(params.index if is_anchor else trail.anchor, params.index, look)
         image = self._drawn(params, look, Past.of(carry.images[PREVIOUS], carry.images[anchor], look, trail))
-        if _is_anchor(params, trail):
+        if is_anchor:
             return [image], _anchored(params.index, image)
         return [image], Carry({PREVIOUS: image, anchor: carry.images[anchor]})
 
@@ -137,8 +140,10 @@ class Stylizing:
 
 def mixed(below: Image, above: Image, share: Mask) -> Image:
     """`above` at the share 1, `below` at 0; uint8, H x W x 3. Where both are equal, exactly that."""
-    weight = share[..., None]
-    return rounded(below * (1 - weight) + above * weight)
+    weight = cv2.merge([share, share, share])
+    levels = cv2.multiply(below, 1 - weight, dtype=cv2.CV_32F)
+    levels += cv2.multiply(above, weight, dtype=cv2.CV_32F)
+    return rounded(levels)
 
 
 def color_held(image: Image, reference: Image, belief: Mask, amount: float) -> Image:
@@ -153,10 +158,12 @@ def color_held(image: Image, reference: Image, belief: Mask, amount: float) -> I
     if amount == 0:
         return image
     spread = max(1.0, WIDE * image.shape[0])
-    apart = (reference.astype(np.float32) - image) * belief[..., None]
-    wide = cv2.GaussianBlur(np.dstack([apart, belief]), (0, 0), spread)
-    shift = wide[..., :3] / np.maximum(wide[..., 3:], np.float32(0.05))
-    return rounded(image + shift * np.float32(amount))
+    apart = cv2.subtract(reference, image, dtype=cv2.CV_32F)
+    apart *= belief[..., None]
+    shift = cv2.GaussianBlur(apart, (0, 0), spread)
+    shift /= np.maximum(cv2.GaussianBlur(belief, (0, 0), spread), np.float32(0.05))[..., None]
+    shift *= np.float32(amount)
+    return rounded(shift + image)
 
 
 def _motion(look: Look) -> FlowField:

@@ -66,7 +66,8 @@ def believed(flow: FlowField, back: FlowField, before: Image, image: Image) -> M
 def alike(one: Image, other: Image) -> Mask:
     """1 where two pictures are alike within a small neighbourhood, else 0."""
     spread = max(0.5, SEEN * one.shape[0])
-    apart = cv2.absdiff(one, other).astype(np.float32).max(axis=2)
+    red, green, blue = cv2.split(cv2.absdiff(one, other))
+    apart = cv2.max(cv2.max(red, green), blue).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(apart, (0, 0), spread) < UNLIKE, np.float32)
 
 

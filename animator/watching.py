@@ -61,7 +61,9 @@ class Watcher:
         self._waiting: deque[Future[Look]] = deque()
         self._looks: Iterator[Look] = iter(())
         self._next = -1, False  # the frame that comes next, and whether its motion is looked at
+        self._walker = ThreadPoolExecutor(1, "walking")  # goes along trails
         self._trail: Trail | None = None
+        self._coming: tuple[tuple[int, int], Future[Trail]] | None = None  # an anchor and a frame, the way there
 
     def look(self, index: int, *, moves: bool = True) -> Look:
         """A frame and, if `moves`, how it came from the one before.
@@ -80,11 +82,26 @@ class Watcher:
 
     def trail(self, anchor: int, index: int, look: Look) -> Trail:
         """The way from an anchor to a frame, whose look is given; found again from the clip if it is not the next."""
-        last = self._trail
+        last, coming = self._trail, self._coming
+        if coming is not None and coming[0] == (anchor, index):
+            self._trail = coming[1].result()
+            return self._trail
         if last is None or last.anchor != anchor or last.index != index - 1:
             last = self._thread.submit(self._found, anchor, index - 1).result()
         self._trail = last.then(look)
         return self._trail
+
+    def go_on(self, anchor: int, index: int, look: Look) -> None:
+        """Looks for the way from an anchor to the frame after this one, beside whoever draws this one.
+
+        Args:
+            anchor: this frame, or the one its own trail began at.
+            index: the frame that was looked at last.
+            look: at it.
+        """
+        last = Trail.begun(index, look) if anchor == index else self._trail
+        assert last is not None and last.anchor == anchor and last.index == index
+        self._coming = (anchor, index + 1), self._walker.submit(_followed, last, self._waiting[0])
 
     def _found(self, anchor: int, index: int) -> Trail:
         looks = self._from(anchor, True)
@@ -111,3 +128,9 @@ class Watcher:
             return Look(image, is_cut=True)
         flow, back = self._flow.flow(before, image), self._flow.flow(image, before)
         return Look(image, flow, back, believed(flow, back, before, image))
+
+
+def _followed(trail: Trail, coming: Future[Look]) -> Trail:
+    """A trail with the look that comes next; as it is where that shows another scene, to which nothing leads."""
+    look = coming.result()
+    return trail if look.flow is None else trail.then(look)

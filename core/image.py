@@ -74,7 +74,9 @@ def to_image(values: NDArray[np.floating]) -> Image:
 
 def rounded(levels: NDArray[np.floating]) -> Image:
     """Floats in levels 0..255 as uint8: rounded half up, clipped."""
-    return np.ascontiguousarray(np.clip(levels + np.float32(0.5), 0, 255).astype(np.uint8))
+    raised = levels + np.float32(0.5)
+    np.clip(raised, 0, 255, out=raised)
+    return np.ascontiguousarray(raised.astype(np.uint8))
 
 
 def blended(under: Image, over: Image, share: Mask) -> Image:
