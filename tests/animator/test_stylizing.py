@@ -266,6 +266,18 @@ def test_the_watcher_gives_the_same_looks_in_any_order():
     assert ahead[0].flow is None and replace(Source("a"), start=2).start == 2
 
 
+@pytest.mark.parametrize("anchors", [(0, 0, 0), (0, 1, 1), (0, 1, 2)])
+def test_a_trail_that_was_found_beside_the_drawing_is_the_one_found_when_asked(anchors):
+    asked, ahead = (Watcher(Pictures(moving(4)), FLOW, 4, cuts=True) for _ in range(2))
+    ahead.go_on(0, 0, ahead.look(0))
+    for index, (anchor, following) in enumerate(pairwise((*anchors, anchors[-1])), 1):
+        look = ahead.look(index)
+        one, other = asked.trail(anchor, index, asked.look(index)), ahead.trail(anchor, index, look)
+        assert (one.anchor, one.index) == (other.anchor, other.index) == (anchor, index)
+        assert np.array_equal(one.flow, other.flow) and np.array_equal(one.belief, other.belief)
+        ahead.go_on(following, index, look)
+
+
 @pytest.mark.parametrize("moves", [False, True])
 def test_hints_of_frames_to_come_are_made_beside_the_drawing(moves):
     asked: list[tuple[int, int]] = []
