@@ -31,7 +31,7 @@ UNUSED = (
     "faces",
 )  # sections of other modes
 CONSTANT = ("cfg", "denoise")  # of `sampling`: all that may change over a clip
-UNUSED_NUMBERS = ("skip_negative_below", "skip_negative_early", "extra_noise")
+UNUSED_NUMBERS = ("skip_negative_below", "skip_negative_early", "extra_noise", "inversion")
 SPANS = {"motion": (0.0, 5.0), "lora": (-10.0, 10.0), "sparse": (0.0, 2.0)}
 
 

@@ -70,6 +70,7 @@ SPANS = {
     "sampling.denoise": Span(0, 1),
     "sampling.noise_multiplier": Span(0, 10),
     "sampling.extra_noise": Span(0, 10),
+    "sampling.inversion": Span(0, 8),
     "sampling.eta_ddim": Span(0, 1),
     "sampling.eta_ancestral": Span(0, 1),
     "sampling.s_noise": Span(0, 10),

@@ -43,15 +43,18 @@ PRESETS: Mapping[str, Mapping[str, float]] = {
     "carry": {"carry": 1.0, "renewal": 0.3, "anchor": 1.0, "color": 1.0, "smooth": 0.0},
     "full": {},
 }  # what a coherence means, where the project does not say it itself
+SHAPES: Mapping[str, float] = {"inversion": 1.0}  # of `sampling`: a clip drawn over keeps its shapes
 
 
 def with_coherence(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Project data with the numbers that its source's coherence stands for, where it does not give them.
+    """Project data with the numbers that its source's coherence stands for, and SHAPES, where it does not give them.
 
-    A project written out again holds both, and means the same.
+    A project written out again holds them, and means the same.
     """
-    source, numbers = data.get("source"), data.get("stylize", {})
-    if not isinstance(source, Mapping) or not isinstance(numbers, Mapping):
+    source, numbers, sampling = data.get("source"), data.get("stylize", {}), data.get("sampling", {})
+    if not all(isinstance(part, Mapping) for part in (source, numbers, sampling)):
         return dict(data)
-    meant = PRESETS.get(source.get("coherence", "full")) if isinstance(source.get("coherence", "full"), str) else None
-    return {**data, "stylize": {**meant, **numbers}} if meant else dict(data)
+    assert isinstance(source, Mapping)
+    coherence = source.get("coherence", "full")
+    meant = PRESETS.get(coherence, {}) if isinstance(coherence, str) else {}
+    return {**data, "sampling": {**SHAPES, **sampling}, **({"stylize": {**meant, **numbers}} if meant else {})}

@@ -56,6 +56,7 @@ LOOK = "<lora:mini-few-steps:1>purple {}, watercolor"
 SHOWS = {"waves": "abstract waves", PHOTOGRAPH: "flower"}  # what prompts call clips that are called otherwise
 SEED = 7
 GUIDED: dict[str, Any] = {"sampling": {"steps": 8, "cfg": 5.0, "denoise": 0.5}}  # for costs: as most models are drawn
+NUMBERS = {"frames": 48, "side": 256, "strength": 0.5, "canny": 1.0, "temporal": 0.6, "inversion": 1.0}  # as usual
 TARGETS = {"cut": 0.6, "edges": 0.15, "kept": 0.6}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "a": ("each frame, fixed seed", {"coherence": "none"}),
@@ -164,7 +165,7 @@ def project_of(clip: Moving, folder: Path, asked: argparse.Namespace, **ways: An
         "source": {"clip": str(folder), "coherence": ways["coherence"]},
         "seeds": {"behavior": ways.get("seeds", "fixed")},
         "prompts": {"0": LOOK.format(SHOWS.get(clip.name, clip.name))},
-        "sampling": {"denoise": asked.strength},
+        "sampling": {"denoise": asked.strength, "inversion": asked.inversion},
         "controls": [unit | {"weight": weight} for name, weight in wanted.items()
                      if (unit := unit_of(name, asked.networks))],
     }  # fmt: skip
@@ -335,7 +336,14 @@ def costs(asked: argparse.Namespace, pool: ModelPool) -> None:
 def main() -> None:
     """Prints the table, the verdicts and the costs."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("frames", 48), ("side", 256), ("strength", 0.4), ("canny", 1.5), ("temporal", 0.6)):
+    for name, default in (
+        ("frames", 48),
+        ("side", 256),
+        ("strength", 0.4),
+        ("canny", 1.5),
+        ("temporal", 0.6),
+        ("inversion", 1.0),
+    ):
         options.add_argument(f"--{name}", type=type(default), default=default)
     options.add_argument(
         "--clips", default=",".join((*PAINTED, PHOTOGRAPH)), help="subjects of the painter, photograph"
@@ -348,7 +356,7 @@ def main() -> None:
     asked, pool = options.parse_args(), ModelPool()
     networks = [name for name in ("canny", "temporal") if unit_of(name, asked.networks)]
     asked.results.parent.mkdir(parents=True, exist_ok=True)
-    facts = {name: getattr(asked, name) for name in ("frames", "side", "strength", "canny", "temporal")}
+    facts = {name: getattr(asked, name) for name in NUMBERS}
     print(json.dumps({**facts, "networks": networks}))
     if not asked.only_costs:
         judged(table(asked, pool))

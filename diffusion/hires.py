@@ -66,6 +66,7 @@ def second_request(request: ImageRequest, hires: Hires) -> ImageRequest:
         denoise=hires.denoise,
         cfg=hires.cfg or request.sampling.cfg,
         noise_multiplier=1.0,
+        inversion=0.0,
     )
     return replace(
         request,

@@ -21,6 +21,7 @@ from core.tuning import tuning
 from diffusion.canvas import Enlarge, scaled
 from diffusion.drifting import drift_of
 from diffusion.hires import Enlargement, centre, first_request, resized_latent, second_request
+from diffusion.inversion import fitted, unguided
 from diffusion.kit import Kit
 from diffusion.masking import blend, check_mask, seen_by_inpainting
 from diffusion.models.controlnet import Network
@@ -211,10 +212,15 @@ class Studio:
         drifts = [drift_of(request, kit) for request in requests]
         noise = SeededNoise(seeds, shape, source=batch.rules.noise, device=kit.model.device, drifts=drifts)
         unit = noise.initial()
-        with tiled(batch.rules, kit.model.unet, kit.model.autoencoder.network):
+        with (
+            tiled(batch.rules, kit.model.unet, kit.model.autoencoder.network),
+            kit.networks.applied("unet", batch.networks),
+        ):
             init = _inits(passes, kit) if batch.has_init else None
-            kept = blend(requests, init, unit, kit, plan) if init is not None and batch.is_masked else None
             seen = torch.cat([seen_by_inpainting(request, kit) for request in requests]) if kit.inpaints else None
+            if init is not None and plan.sigmas and any(request.sampling.inversion for request in requests):
+                unit = self._inverted(batch, requests, unit, init, seen)
+            kept = blend(requests, init, unit, kit, plan) if init is not None and batch.is_masked else None
             denoise = self._denoiser(batch, requests, seen, regarded_by(requests, unit, kit))
             if kept is not None:
                 noised = plan.sampler.own_timesteps and not batch.is_gradual
@@ -222,9 +228,16 @@ class Studio:
             begun = start(
                 plan, unit * _strengths(requests, unit) if batch.has_init else unit, kept.kept if kept else init
             )
-            with kit.networks.applied("unet", batch.networks):
-                x = sample(denoise, begun, plan, noise, batch.settings)
+            x = sample(denoise, begun, plan, noise, batch.settings)
         return kept.over(x) if kept else x
+
+    def _inverted(
+        self, batch: Batch, requests: Sequence[ImageRequest], unit: Tensor, init: Tensor, seen: Tensor | None
+    ) -> Tensor:
+        """The noise of all requests, fitted to their pictures as the model sees them without words or hints."""
+        bare = [unguided(one, cfg=1 / batch.plan.sampler.cfg_factor) for one in requests]
+        denoise = self._guidance(self._kit(batch.model), batch, bare, 0, seen)
+        return fitted(unit, init, batch.plan.noised_to, denoise, [one.sampling.inversion for one in requests])
 
     def _denoiser(
         self, batch: Batch, requests: Sequence[ImageRequest], seen: Tensor | None, regarded: Regarded | None

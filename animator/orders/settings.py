@@ -170,6 +170,7 @@ TABLE: tuple[Setting, ...] = (
     Setting("Color correction", "keep_colors", ("start.keeps_colors",), "bool"),
     _number("Noise multiplier", "noise_multiplier", "sampling.noise_multiplier", "float", "initial noise multiplier"),
     _number("Extra noise", "extra_noise", "sampling.extra_noise"),
+    _number("Inversion", "inversion", "sampling.inversion"),
     Setting("Refiner", "refiner", ("refiner.model",), "text", aliases=("refiner checkpoint",)),
     Setting("Refiner switch at", "refiner_switch", ("refiner.switch_at",), "float", Span(0, 1)),
     _number("Eta", "eta", "sampling.eta_ancestral"),

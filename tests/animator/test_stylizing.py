@@ -11,7 +11,7 @@ import pytest
 
 from animator.coherence import CoherenceRules
 from animator.showing import NO_CONTROLS, Ready
-from animator.source import PRESETS, Source, Stylize, with_coherence
+from animator.source import PRESETS, SHAPES, Source, Stylize, with_coherence
 from animator.steps import Carry
 from animator.stylizing import ANCHOR, TOGETHER, Stylizing, color_held, mixed
 from animator.trail import Look, Trail, believed, softened
@@ -255,6 +255,13 @@ def test_a_coherence_writes_the_numbers_that_are_not_given():
     assert data["stylize"] == {**PRESETS["none"], "smooth": 0.5}
     assert with_coherence(data) == data
     assert "stylize" not in with_coherence({"mode": "flat"})
+
+
+def test_a_clip_drawn_over_keeps_its_shapes_unless_it_is_told_not_to():
+    assert with_coherence({"source": {"clip": "a.mp4"}})["sampling"] == SHAPES
+    data = with_coherence({"source": {"clip": "a.mp4"}, "sampling": {"inversion": "0:(0), 24:(1)", "steps": 8}})
+    assert data["sampling"] == {"inversion": "0:(0), 24:(1)", "steps": 8}
+    assert "sampling" not in with_coherence({"mode": "video"})
 
 
 def test_the_watcher_gives_the_same_looks_in_any_order():

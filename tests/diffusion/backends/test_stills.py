@@ -163,7 +163,13 @@ def test_padding_mirrors_the_edge():
 
 @pytest.mark.parametrize(
     "change",
-    [{"noise_multiplier": 1.2}, {"clip_skip": 2}, {"variation_strength": 0.3, "variation_seed": 9}, {"cfg": 5}],
+    [
+        {"noise_multiplier": 1.2},
+        {"inversion": 1},
+        {"clip_skip": 2},
+        {"variation_strength": 0.3, "variation_seed": 9},
+        {"cfg": 5},
+    ],
 )
 def test_each_number_of_sampling_changes_the_picture(change):
     plain = request(init=scene(32, 32), denoise=0.6)
