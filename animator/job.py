@@ -219,8 +219,9 @@ class RenderJob:
 
     def _sinks(self, batches: Sequence[Batch]) -> Iterator[AbstractContextManager[Sink]]:
         text = self._text()
+        clip = self._clip() if self.project.source else None  # of all sinks: they take a frame one after the other
         shown = self._shown(batches)
-        views = list(self._views(shown.pace if shown else Pace(self.project.fps)))
+        views = list(self._views(shown.pace if shown else Pace(self.project.fps), clip))
         ways: dict[bool, list[AbstractContextManager[Sink]]] = {False: [], True: []}  # by whether frames are larger
         for batch in batches:
             made = [exported(batch, text), *(views if batch is shown else [])]
@@ -233,10 +234,10 @@ class RenderJob:
         if self.project.subtitles:
             first = self.span.start if self.span else 0
             yield subtitled(self.out / f"{self.project.name}.srt", self.project, first)
-        if self.project.source and self.project.source.compare:
+        if clip and self.project.source and self.project.source.compare:
             size = Size(2 * self.project.size.width, self.project.size.height)
             both = Batch((comparison(self.project, self.out),), size, Pace(self.project.fps), self._sound())
-            yield beside(self._clip(), exported(both, text))
+            yield beside(clip, exported(both, text))
         if self.project.depth.save:
             yield depth_pictures(self.out / "depth", build_depth(self.project, self.source, self.pool))
 
@@ -248,12 +249,11 @@ class RenderJob:
         retimed = (one for one in sorted(batches, key=lambda one: one.is_larger) if one.pace.between is not None)
         return None if self.project.source else next(retimed, None)
 
-    def _views(self, pace: Pace) -> Iterator[AbstractContextManager[Sink]]:
-        """Contact sheet and figures of the frames that are shown at a pace."""
+    def _views(self, pace: Pace, clip: Clip | None) -> Iterator[AbstractContextManager[Sink]]:
+        """Contact sheet and figures of the frames that are shown at a pace, beside the clip they are drawn over."""
         name, span = self.project.name, self.span or range(self.project.frames)
-        clip = self._clip() if self.project.source else None
         page = sheet(self.out / f"{name}.sheet.png", self.project, self.timeline.words.prompts, span, pace)
-        yield beside(self._clip(), page) if clip else page
+        yield beside(clip, page) if clip else page
         yield report(self.out / f"{name}.report.json", pace.rate, clip)
 
     def _sound(self) -> Soundtrack | None:
@@ -262,7 +262,7 @@ class RenderJob:
         return soundtrack(plain, self.source, self.span.start if self.span else 0)
 
     def _clip(self) -> Clip:
-        """The clip that is drawn over, for one reader."""
+        """The clip that is drawn over, for one thread."""
         source = self.project.source
         assert source is not None
         footage = Footage(self.source / Path(source.clip).expanduser(), self.project.fps)

@@ -26,6 +26,7 @@ class Clip:
     def __init__(self, source: Source, footage: Footage, size: Size) -> None:
         """Args: source: what is asked; footage: of its clip, of nobody else; size: of frames."""
         self._source, self._footage, self._size = source, footage, size
+        self._last: tuple[int, Image] | None = None  # several look at one frame before they go on
 
     def at(self, index: int) -> Image:
         """The picture of a frame.
@@ -33,7 +34,10 @@ class Clip:
         Raises:
             MediaError: if the clip ends before.
         """
-        return fitted(self._footage.at(self._source.start + index), self._size, self._source.fit)
+        if self._last is None or self._last[0] != index:
+            picture = self._footage.at(self._source.start + index)
+            self._last = index, fitted(picture, self._size, self._source.fit)
+        return self._last[1]
 
     def files(self) -> list[Path]:
         """The files its pictures come from."""

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import MediaError
-from core.image import FlowField, Image, Size, to_float
-from interpolation.meter import measurable
+from core.image import FlowField, Image, Size
+from interpolation.meter import mean_lab, measurable
 from interpolation.seam import Score
 
 LOW, HIGH = 100.0, 200.0  # levels; Canny's thresholds, those of the control
@@ -98,8 +98,7 @@ class Likeness:
         one, other = measurable(image), measurable(guide)
         self._kept.append(edges_kept(one, other))
         self._strengths.append((edge_strength(one), edge_strength(other)))
-        colours = [cv2.cvtColor(to_float(picture), cv2.COLOR_RGB2LAB).mean((0, 1)) for picture in (one, other)]
-        self._apart.append(np.asarray(colours[0] - colours[1], np.float64))
+        self._apart.append(mean_lab(one) - mean_lab(other))
 
     def scores(self) -> tuple[Score, ...]:
         """The figures of all frames; none where none was seen."""

@@ -77,8 +77,7 @@ class Meter:
         """
         small = measurable(image)
         moving = small if guide is None else measurable(guide)
-        lab = cv2.cvtColor(to_float(small), cv2.COLOR_RGB2LAB)
-        self._lab.append(lab.mean((0, 1), dtype=np.float64))
+        self._lab.append(mean_lab(small))
         self._note("saturation", cv2.cvtColor(small, cv2.COLOR_RGB2HSV_FULL)[..., 1].mean() / 255)
         if not self._images:
             self._first, self._origin, self._sample = small, moving, moving
@@ -120,11 +119,11 @@ class Meter:
         ahead = sight.warped(small, flow)
         self._note("steps", _difference(before, small))
         self._note("speeds", _length(flow))
-        self._note("warp_errors", _masked_mean(np.square(to_float(before) - to_float(ahead)).mean(-1), trusted))
+        self._note("warp_errors", _masked_mean(_gray(np.square(to_float(before) - to_float(ahead))), trusted))
         if self._back is not None:
             behind = sight.warped(self._images[0], self._back[0])
             new = before - (behind.astype(np.float32) + ahead) / 2
-            self._note("flicker", _masked_mean(np.abs(new).mean(-1), trusted * self._back[1]))
+            self._note("flicker", _masked_mean(_gray(np.abs(new)), trusted * self._back[1]))
         self._back = back, sight.agreement(back, flow)
         if len(self._flows) == 2:
             self._note("turns", _turn(self._flows[0], self._flows[1], flow))
@@ -132,8 +131,9 @@ class Meter:
         self._early = [*self._early, flow][:2]
 
     def _swing(self, small: Image) -> None:
-        lengths = np.sort(np.linalg.norm(self._sight.flow(small, self._sample), axis=-1), axis=None)
-        self._note("swings", lengths[-max(1, int(lengths.size * STRONGEST)) :].mean())
+        lengths = _lengths(self._sight.flow(small, self._sample)).ravel()
+        most = max(1, int(lengths.size * STRONGEST))
+        self._note("swings", np.sort(np.partition(lengths, -most)[-most:]).mean())
         self._sample = small
 
     def _note(self, name: str, value: float) -> None:
@@ -149,12 +149,29 @@ def measurable(image: Image) -> Image:
     return resized(image, Size(*(max(1, round(side * share)) for side in size)), "area")
 
 
+def mean_lab(image: Image) -> Values:
+    """Mean CIELAB colour of a picture, 3 numbers."""
+    return np.array(cv2.mean(cv2.cvtColor(to_float(image), cv2.COLOR_RGB2LAB))[:3])
+
+
+def _gray(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The mean of the three channels, H x W; many times as quick as numpy's over a short last axis."""
+    red, green, blue = cv2.split(values)
+    return np.asarray((red + green + blue) / np.float32(3))
+
+
 def _difference(one: Image, other: Image) -> float:
     return float(np.square(one.astype(np.float32) - other).mean())
 
 
 def _length(flow: NDArray[np.floating]) -> float:
-    return float(np.linalg.norm(flow, axis=-1).mean())
+    return float(_lengths(flow).mean())
+
+
+def _lengths(flow: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Length of each vector, H x W."""
+    x, y = cv2.split(flow)
+    return np.asarray(np.sqrt(x * x + y * y))
 
 
 def _turn(before: FlowField, flow: FlowField, after: FlowField) -> float:
