@@ -337,14 +337,7 @@ def costs(asked: argparse.Namespace, pool: ModelPool) -> None:
 def main() -> None:
     """Prints the table, the verdicts and the costs."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (
-        ("frames", 48),
-        ("side", 256),
-        ("strength", 0.4),
-        ("canny", 1.5),
-        ("temporal", 0.6),
-        ("inversion", 1.0),
-    ):
+    for name, default in NUMBERS.items():
         options.add_argument(f"--{name}", type=type(default), default=default)
     options.add_argument(
         "--clips", default=",".join((*PAINTED, PHOTOGRAPH)), help="subjects of the painter, photograph"
