@@ -42,8 +42,9 @@ SizeText = Annotated[str, typer.Option("--size", metavar="WxH", help="Of the res
 Share = Annotated[float, typer.Option("--scale", help="So many times the clip's size, as in 0.5; even sides.")]
 Rate = Annotated[str, typer.Option("--fps", help="Frames per second; a video's own, 24 for a folder of pictures.")]
 Seed = Annotated[int, typer.Option(help="-1 draws one.")]
-Steps = Annotated[int, typer.Option(help="Of the sampler.")]
-Scale = Annotated[float, typer.Option("--cfg", help="Guidance scale.")]
+Recipe = Annotated[str, typer.Option("--preset", help="Recipe of a few-step model: lcm, turbo, few-steps ...")]
+Steps = Annotated[int | None, typer.Option(help="Of the sampler; those of the preset, else 20.")]
+Scale = Annotated[float | None, typer.Option("--cfg", help="Guidance scale; the preset's, else 7.")]
 Model = Annotated[str, typer.Option(help="A name, a path, a hub id.")]
 Compare = Annotated[bool, typer.Option("--compare", help="Write a video of clip and result side by side, too.")]
 Template = Annotated[
@@ -61,10 +62,10 @@ FAILURES = (DriftloopError, OSError, RuntimeError, MemoryError)  # what one clip
 def command(
     clips: Clips, out: Out, prompt: Prompt = "", negative: Negative = "", prompts: Words = None, control: Unit = None,
     strength: Strength = 0.5, coherence: Coherence = "full", noise: Grain = "fixed", fit: Fit = "crop",
-    size: SizeText = "", scale: Share = 1.0, fps: Rate = "", seed: Seed = 0, steps: Steps = 20, cfg: Scale = 7.0,
-    model: Model = "mini", compare: Compare = False, name: Template = "{name}", ending: Ending = ".mp4",
-    skip_finished: Skip = False, fresh: Fresh = False, work: Work = Path("renders"), settings: Settings = None,
-    models_dir: ModelsFolders = None,
+    size: SizeText = "", scale: Share = 1.0, fps: Rate = "", seed: Seed = 0, preset: Recipe = "", steps: Steps = None,
+    cfg: Scale = None, model: Model = "mini", compare: Compare = False, name: Template = "{name}",
+    ending: Ending = ".mp4", skip_finished: Skip = False, fresh: Fresh = False, work: Work = Path("renders"),
+    settings: Settings = None, models_dir: ModelsFolders = None,
 ) -> int:  # fmt: skip
     """Draw over videos: same motion, size, rate and sound, other looks. The same command again goes on."""
     from animator.clips import clips_in
@@ -85,10 +86,11 @@ def command(
         "seeds": {"behavior": "iter" if noise == "frame" else "fixed"},
         "model": model,
         "negative": negative,
-        "sampling": {"denoise": strength, "steps": steps, "cfg": cfg},
+        "sampling": {"denoise": strength} | {name: n for name, n in (("steps", steps), ("cfg", cfg)) if n is not None},
         "controls": [_unit(text) for text in control or ()],
         **({"size": size} if size else {}),
         **({"fps": fps} if fps else {}),
+        **({"preset": preset} if preset else {}),
     }
     found = clips_in(clips)
     table = {} if prompts is None else table_of(prompts)

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 import render
+from animator.project import parse
 from commands.terminal import exit_code
 from core.image import Size
+from diffusion.request import Sampling
 from media.exporters import REGISTRY
 from media.sound import Soundtrack
 from media.stills import write_png
@@ -175,3 +177,14 @@ def test_a_clip_is_never_written_over(tmp_path, capsys):
     before = Path(clip).read_bytes()
     assert run(tmp_path, clip, "-o", clip, "--prompt", "x") == 2
     assert "written over" in capsys.readouterr().err and clip.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "steps", "cfg"),
+    [((), 20, 7), (("--preset", "few-steps"), 4, 1), (("--preset", "few-steps", "--steps", "6"), 6, 1)],
+)
+def test_a_preset_says_steps_and_guidance_where_nobody_else_does(tmp_path, options, steps, cfg):
+    run(tmp_path, video(tmp_path / "dance.mp4", 2), "-o", tmp_path / "out.mp4", "--prompt", "purple", *options)
+    [kept] = (tmp_path / "work").rglob("project.json")
+    sampling = parse(json.loads(kept.read_text()), "kept").project.sampling
+    assert (sampling.get("steps", Sampling().steps), sampling.get("cfg", Sampling().cfg)) == (steps, cfg)
