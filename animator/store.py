@@ -9,13 +9,14 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from animator.steps import Carry, Frame, Step
+from core.background import background
 from core.errors import MediaError, UserError
 from core.hashing import array_fingerprint
 from core.image import Image
@@ -56,7 +57,7 @@ class FrameStore:
             raise UserError(
                 f"cannot write here ({fault.strerror})", where=str(self.folder), way_out="Give another --out"
             ) from fault
-        self._writer = ThreadPoolExecutor(1, "store")
+        self._writer = background("store")
         self._lines = _read_log(self.folder)
         self._files: dict[str, str] = {}  # fingerprint of each carried picture to the file that holds it
         return self

@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
 from animator.showing import Ready
 from animator.source import Source
 from animator.trail import Look, Trail, believed
+from core.background import background
 from core.image import Image, Size
 from diffusion.canvas import fitted
 from interpolation.retime import is_cut
@@ -61,11 +62,11 @@ class Watcher:
         """
         self._clip, self._flow, self._frames, self._cuts = clip, flow, frames, cuts
         self._annotate = annotate
-        self._thread = ThreadPoolExecutor(1, "watching")  # the only one that touches the clip
+        self._thread = background("watching")  # the only one that touches the clip
         self._waiting: deque[Future[Look]] = deque()
         self._looks: Iterator[Look] = iter(())
         self._next = -1, False  # the frame that comes next, and whether its motion is looked at
-        self._walker = ThreadPoolExecutor(1, "walking")  # goes along trails
+        self._walker = background("walking")  # goes along trails
         self._trail: Trail | None = None
         self._coming: tuple[tuple[int, int], Future[Trail]] | None = None  # an anchor and a frame, the way there
 

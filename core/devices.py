@@ -46,6 +46,23 @@ def chosen_dtype(device: "torch.device") -> "torch.dtype":
     return torch.float32 if device.type == "cpu" else torch.float16
 
 
+@contextmanager
+def in_one_thread() -> Iterator[None]:
+    """While open, networks that this thread calls take one thread of the processor; those of others do as before.
+
+    Small networks are no slower in it, spare the other cores for what goes on beside them, and give the same numbers
+    on all processors of a kind, however many cores there are.
+    """
+    import torch
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(usual)
+
+
 class ModelPool:
     """Models by (kind, name, options): loaded once, shared, dropped on request. One per process."""
 

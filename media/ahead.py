@@ -2,8 +2,9 @@
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+
+from core.background import background
 
 Item = TypeVar("Item")
 MADE = 2  # items that may lie ready or be in the making
@@ -22,7 +23,7 @@ def ahead(items: Iterator[Item]) -> Iterator[Item]:
     Raises:
         Whatever making one raises, in its place.
     """
-    with ThreadPoolExecutor(1, "ahead") as pool:
+    with background("ahead") as pool:
         waiting = deque(pool.submit(next, items, _End()) for _ in range(MADE))
         while not isinstance(item := waiting.popleft().result(), _End):
             waiting.append(pool.submit(next, items, _End()))

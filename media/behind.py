@@ -1,11 +1,12 @@
 """Work that follows behind whoever makes pictures or frames: one thread, a bounded queue."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
 from typing import TypeVar
 
+from core.background import background
 from core.errors import MediaError
 from core.image import Image
 
@@ -38,7 +39,7 @@ def behind(consume: Callable[[Iterator[Made]], None]) -> Iterator[Callable[[Made
         MediaError: for a picture that comes after the end.
     """
     queue: Queue[Made | type[Abandoned] | None] = Queue(WAITING)
-    with ThreadPoolExecutor(1, "behind") as pool:
+    with background("behind") as pool:
         work = pool.submit(consume, _pictures(queue))
         try:
             yield lambda image: _put(queue, image, work)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from core.devices import ModelPool, chosen_device
+from core.devices import ModelPool, chosen_device, in_one_thread
 from core.errors import WeightsError
 from core.hashing import file_fingerprint
 from core.image import DepthMap, Image, to_float
@@ -57,7 +57,7 @@ class MiniDepth:
         seen = cv2.resize(image, looked_at(width, height), interpolation=cv2.INTER_AREA)
         device = next(network.parameters()).device
         picture = torch.from_numpy(to_float(seen)).permute(2, 0, 1)[None].to(device)
-        with torch.inference_mode():
+        with torch.inference_mode(), in_one_thread():
             share = network(picture)[0, 0].float().cpu().numpy()
         full = cv2.resize(share, (width, height), interpolation=cv2.INTER_LINEAR)
         return np.asarray(np.exp(np.clip(full, 0, 1) * np.float32(math.log(FARTHEST))), np.float32)
