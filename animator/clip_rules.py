@@ -69,7 +69,7 @@ class ClipRules:
     ] = -1.0  # 0 .. 1 of the noise common to all frames; -1: as trained
     steady: Annotated[
         float, Field(ge=-1, le=1)
-    ] = -1.0  # 0 .. 1 of the steps, in which frames are averaged with their neighbours; -1: as the module asks
+    ] = -1.0  # 0 .. 1 of the steps, in which frames are averaged with their neighbours, and loops paced; -1: as trained
     free_noise: bool = False  # later windows start from the noise of the first, in another order
     free_init: FreeInit | None = None
     first: End | None = None  # the picture the clip begins with

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.errors import UserError
+from diffusion.clips.steadiness import paced, steadied
 from diffusion.clips.windows import Window, WindowRules, weights, windows
 from diffusion.clips.words import Words
 from diffusion.models.image_prompt import attending
@@ -59,6 +60,7 @@ class Manner:
     together: int = 1  # windows in one call of the UNet
     rescale: float = 0.0  # of guidance, 0..1
     steady_above: float = math.inf  # noise level above which every frame is the mean of itself and its neighbours
+    paced_above: float = math.inf  # noise level above which a closed clip goes round at an even pace
 
 
 class ClipDenoise:
@@ -125,6 +127,8 @@ class ClipDenoise:
         clean = self._denoiser.x0(x, sigma, predicted)
         if sigma > self._manner.steady_above:
             clean = steadied(clean, closed=self._manner.closed)
+        if sigma > self._manner.paced_above:
+            clean = paced(clean)
         if self._frames.init is not None and not bool(begun.all()):
             clean = torch.where(begun.view(-1, 1, 1, 1), clean, self._frames.init)
         return clean
@@ -157,18 +161,6 @@ class ClipDenoise:
             return None
         told = self._words.negative(window, self.calls)
         return Asked(window, True, told.tokens, told.pooled)
-
-
-def steadied(clean: Tensor, *, closed: bool) -> Tensor:
-    """Every frame as the mean of itself and the frames beside it; the ends of an open clip count twice.
-
-    Each frame starts from noise of its own, and what is laid out from it at high noise levels may be another picture
-    than its neighbours'. The mean keeps them to one.
-    """
-    if closed:
-        return (clean.roll(1, 0) + clean + clean.roll(-1, 0)) / 3
-    before, after = torch.cat([clean[:1], clean[:-1]]), torch.cat([clean[1:], clean[-1:]])
-    return (before + clean + after) / 3
 
 
 Steer = Callable[[Tensor, Tensor, Tensor, Tensor | None, Sequence[Asked]], Added]

@@ -68,7 +68,8 @@ class ClipOrder:
     together: int = 1  # windows in one call of the UNet
     interpolation: Interpolation = "linear"  # between embeddings
     shared_noise: float = 0.0  # share of the noise's variance that all frames have in common, 0..1
-    steady: float = 0.0  # share of the steps, the first ones, in which frames are averaged with their neighbours, 0..1
+    steady: float = 0.0  # share of the steps, the first ones, in which frames are averaged with their neighbours, 0..1;
+    # a closed clip that has one goes round at an even pace, too
     free_noise: bool = False
     free_init: FreeInit | None = None
     ends: Ends | None = None

@@ -246,6 +246,7 @@ class ClipStudio:
                 order.together,
                 first.sampling.cfg_rescale,
                 steady_above(plan, order.steady),
+                paced_above(plan) if order.closed and order.steady else math.inf,
             ),
             model.device,
         )
@@ -336,6 +337,11 @@ def steady_above(plan: SamplerPlan, share: float) -> float:
     """The noise level that ends a share of the steps, 0..1; infinity where there is none."""
     steps = round(plan.steps_run * share)
     return plan.sigmas[steps] if steps else math.inf
+
+
+def paced_above(plan: SamplerPlan) -> float:
+    """The noise level of the last step, which alone is not paced: it is left sharp."""
+    return plan.sigmas[plan.steps_run - 1]
 
 
 def mixed_ends(ends: Ends, pictures: Sequence[Tensor], noise: Tensor) -> Tensor:

@@ -84,8 +84,8 @@ def _ring(step: int, length: int, rules: WindowRules) -> tuple[Window, ...]:
     its middle. A shorter clip goes round within one.
     """
     count = 1 if length < rules.frames else max(2, math.ceil(length / (rules.frames - rules.shared)))
-    start = halving(step) * length
-    starts = (round(start + number * length / count) for number in range(count))
+    start = halving(step) * length / count  # up to the next window's, so that no two steps meet in one place too soon
+    starts = (int(start + number * length / count) for number in range(count))
     return tuple(_wrapped(start, length, rules.frames) for start in starts)
 
 

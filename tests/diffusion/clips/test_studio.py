@@ -1,7 +1,9 @@
 """Clips end to end at toy size: windows, loops, words, strengths, drive, resume."""
 
 import itertools
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,13 +14,18 @@ from core.devices import ModelPool
 from core.errors import UserError, WeightsError
 from core.image import to_float
 from core.weights import EMBEDDED
-from diffusion.clips.denoise import steadied
+from diffusion.clips.denoise import ClipDenoise, Frames, Manner
 from diffusion.clips.journal import Journal
 from diffusion.clips.module import load_motion, load_motion_lora
 from diffusion.clips.order import Ends, FreeInit, end_shares
-from diffusion.clips.studio import ClipStudio, begin, steady_above
+from diffusion.clips.steadiness import paced, steadied
+from diffusion.clips.studio import ClipStudio, begin, paced_above, steady_above
+from diffusion.clips.windows import WindowRules
+from diffusion.clips.words import Context
 from diffusion.models.load import load_model
 from diffusion.request import Inpaint
+from diffusion.sampling.denoiser import Denoiser
+from diffusion.sampling.noise_schedule import TrainingNoise
 from tests.diffusion.clips.toys import SIZE, frame, noise_picture, order, write_module
 from tests.diffusion.models.toy import toy_pipeline
 
@@ -63,14 +70,21 @@ def test_windows_together_give_the_same_frames(drawn, closed):
     assert torch.allclose(one, three, atol=1e-4)
 
 
-def test_a_closed_clip_does_not_know_where_it_begins(drawn):
-    """Turned by half its length, where its windows of all steps map onto themselves, a loop is the same loop."""
+@pytest.mark.parametrize(("length", "overlap", "by"), [(16, 0, 8), (9, 7, 5)])
+def test_a_closed_clip_does_not_know_where_it_begins(drawn, length, overlap, by):
+    """Noise and words turned by as many frames as map its windows onto themselves turn the loop, and change nothing."""
+    frames = [
+        frame(index, prompt=(("sea", 1 - abs(index - 4) / 12), ("city", abs(index - 4) / 12)))
+        for index in range(length)
+    ]
+    one, turned = (drawn(order(some, overlap=overlap, steady=0.7)) for some in (frames, frames[by:] + frames[:by]))
+    assert torch.allclose(one.roll(-by, 0), turned, atol=1e-3)
+
+
+def test_an_open_clip_knows_where_it_begins(drawn):
     frames = [frame(index) for index in range(16)]
-    one = drawn(order(frames, overlap=0))
-    turned = drawn(order(frames[8:] + frames[:8], overlap=0))
-    assert torch.allclose(one.roll(-8, 0), turned, atol=1e-4)
-    straight = drawn(order(frames, closed=False))
-    assert not torch.allclose(straight, drawn(order(frames[8:] + frames[:8], closed=False)).roll(8, 0), atol=1e-2)
+    turned = drawn(order(frames[8:] + frames[:8], closed=False))
+    assert not torch.allclose(drawn(order(frames, closed=False)), turned.roll(8, 0), atol=1e-2)
 
 
 def test_a_loop_of_one_window_feels_its_seam(drawn):
@@ -270,6 +284,57 @@ def test_a_loop_is_steadied_round_its_seam():
     assert torch.allclose(steadied(clean.roll(3, 0), closed=True), ring.roll(3, 0))
     assert torch.allclose(ring[0], (clean[6] + clean[0] + clean[1]) / 3)
     assert torch.allclose(line[0], (2 * clean[0] + clean[1]) / 3) and torch.equal(line[1:-1], ring[1:-1])
+
+
+def _steps(frames):
+    """Lengths of the steps round a ring."""
+    return (frames.roll(-1, 0) - frames).flatten(1).norm(dim=1)
+
+
+def wave(places):
+    """Frames that swing to and fro; 4 x 4 cells."""
+    turn = places * 2 * math.pi
+    return torch.stack([turn.cos(), turn.sin() / 4], 1).view(-1, 2, 1, 1).expand(-1, -1, 4, 4).float()
+
+
+def test_a_paced_loop_takes_steps_of_one_length_and_keeps_its_way():
+    uneven = wave(torch.arange(48) / 48)
+    even = paced(uneven)
+    assert float(_steps(uneven).max() / _steps(uneven).min()) > 3
+    assert float(_steps(even).max() / _steps(even).min()) < 1.1
+    assert float(_steps(even).sum()) == pytest.approx(float(_steps(uneven).sum()), rel=0.03)
+
+
+def test_an_even_loop_is_left_as_it_is():
+    turn = torch.arange(16) / 16 * 2 * math.pi
+    even = torch.stack([turn.cos(), turn.sin()], 1).view(-1, 2, 1, 1).expand(-1, -1, 2, 2).float()
+    assert torch.allclose(paced(even), even, atol=1e-5)
+
+
+@pytest.mark.parametrize("by", [1, 5, 14])
+def test_pacing_knows_no_first_frame(by):
+    clean = torch.randn(15, 4, 4, 4)
+    assert torch.allclose(paced(clean.roll(by, 0)), paced(clean).roll(by, 0), atol=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_frames_that_do_not_move_are_not_paced(count):
+    frozen = torch.ones(count, 4, 4, 4)
+    assert torch.equal(paced(frozen), frozen)
+
+
+@pytest.mark.parametrize(("sigma", "acts"), [(0.3, True), (0.2, False)])
+def test_a_loop_is_paced_above_its_level_only(studio, toy, sigma, acts):
+    """Of a UNet that finds no noise, so that what comes in is clean."""
+    plan, frames = studio.plan(order()), Frames(torch.ones(16), torch.full((16,), math.inf), None)
+    told = SimpleNamespace(positive=lambda *_: Context(torch.zeros(8, 1, 1), None))
+    alphas = TrainingNoise.of(toy[0].alphas_cumprod.numpy())
+    denoiser = Denoiser(None, alphas, "epsilon", torch.float32)
+    manner = Manner(WindowRules(8, 4), closed=True, paced_above=0.2)
+    x = wave(torch.arange(16) / 16)
+    clean = ClipDenoise(lambda latents, *_: torch.zeros_like(latents), denoiser, told, frames, manner)(x, sigma)
+    assert torch.allclose(clean, paced(x) if acts else x, atol=1e-5)
+    assert sum(sigma > paced_above(plan) for sigma in plan.sigmas[:-1]) == plan.steps_run - 1
 
 
 @pytest.mark.parametrize(("share", "steps"), [(0.0, 0), (0.5, 5), (1.0, 10)])

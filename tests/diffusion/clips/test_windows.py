@@ -57,9 +57,17 @@ def test_ring_windows_never_start_further_apart_than_they_overlap(step):
 
 
 def test_a_loop_as_long_as_a_window_turns_and_each_frame_takes_every_place():
-    found = [windows(step, 16, rules(), closed=True) for step in range(16)]
+    found = [windows(step, 16, rules(), closed=True) for step in range(8)]
     assert all((one[0] + 8) % 16 == other[0] for one, other in found)
-    assert {one.index(3) for one, _ in found} == set(range(16))
+    assert {window.index(3) for step in found for window in step} == set(range(16))
+
+
+@pytest.mark.parametrize("length", [16, 48, 96])
+def test_windows_of_a_ring_meet_nowhere_twice_until_they_met_everywhere(length):
+    ring = rules(16, 8)
+    apart = length // len(windows(0, length, ring, closed=True))
+    met = [window[0] for step in range(apart) for window in windows(step, length, ring, closed=True)]
+    assert sorted(met) == list(range(length))
 
 
 def test_a_loop_shorter_than_a_window_goes_round_in_it():
