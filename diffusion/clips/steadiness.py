@@ -47,4 +47,5 @@ def paced(clean: Tensor) -> Tensor:
 def _lengths(clean: Tensor) -> Tensor:
     """How far apart each frame and the next one look, float64; fine grain, which flickers, is left out."""
     seen = avg_pool2d(clean, 2, ceil_mode=True)
-    return (seen.roll(-1, 0) - seen).flatten(1).double().norm(dim=1)
+    lengths: Tensor = (seen.roll(-1, 0) - seen).flatten(1).double().norm(dim=1)
+    return lengths
