@@ -50,9 +50,25 @@ def command(
     _render(job, out, fresh=fresh)
 
 
+def travelling(text: str) -> tuple[str, dict[str, str], str]:
+    """Words before every prompt, the prompt table, and words behind every prompt.
+
+    Lines before the first one that begins with a frame are words before every prompt, lines after those with frames
+    words behind it, as in the web UI; other than in lines there are none.
+
+    Raises:
+        UserError: for what is no table.
+    """
+    lines = [line.strip(" ,") for line in text.splitlines() if line.strip(" ,")]
+    with_frames = [number for number, line in enumerate(lines) if KEYED.fullmatch(line)]
+    if not with_frames:
+        return "", keyed(text), ""
+    first, end = with_frames[0], with_frames[-1] + 1
+    return ", ".join(lines[:first]), keyed(" | ".join(lines[first:end])), ", ".join(lines[end:])
+
+
 def keyed(text: str) -> dict[str, str]:
-    """`0: one | 24: other` as a prompt table. Lines or parts ahead of the first key and after the last prompt's are
-    words for every frame where they stand on lines of their own.
+    """`0: one | 24: other` as a prompt table; one prompt alone is that of frame 0.
 
     Raises:
         UserError: for no prompt at all, or keys that are not ascending.
@@ -84,6 +100,8 @@ def _project(given: dict[str, Any]) -> dict[str, Any]:
     named = {name: str(path.resolve()) for name, path in pictures.items()}
     clip: dict[str, Any] = {name: text if name == "video" else {"image": text} for name, text in named.items()}
     clip |= {"module": given["module"]} if given["module"] else {}
+    head, prompts, tail = travelling(given["prompts"])
+    clip |= {"tail": tail} if tail else {}
     sampling: dict[str, Any] = {"steps": given["steps"], "cfg": _number(given["cfg"])}
     sampling |= {"denoise": _number(given["denoise"] or "0.75")} if pictures else {}
     return {
@@ -93,7 +111,8 @@ def _project(given: dict[str, Any]) -> dict[str, Any]:
         "seed": given["seed"],
         "mode": "morph" if given["stills"] else "clip",
         "model": given["model"],
-        "prompts": keyed(given["prompts"]),
+        "prompts": prompts,
+        "positive": head,
         "negative": given["negative"],
         "travel": "hold" if given["hold"] else "blend",
         "sampler": given["sampler"],

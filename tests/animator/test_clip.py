@@ -11,7 +11,7 @@ from diffusers import SparseControlNetModel
 from animator.job import RenderJob
 from animator.project import parse
 from animator.steps import Sampled
-from commands.clip import keyed
+from commands.clip import keyed, travelling
 from core.devices import ModelPool
 from core.errors import ProjectError, UserError
 from core.weights import EMBEDDED
@@ -249,6 +249,16 @@ def test_prompts_on_one_line_become_a_table():
     for wrong in ("", "0: a | b", "5: a | 3: b"):
         with pytest.raises(UserError):
             keyed(wrong)
+
+
+def test_lines_around_those_with_frames_are_words_of_every_frame():
+    table = {"0": "a forest", "24": "a city"}
+    assert travelling("oil, \n\nmasterpiece\n0: a forest\n24: a city,\nblue") == ("oil, masterpiece", table, "blue")
+    assert travelling("oil\n0: a forest | 24: a city") == ("oil", table, "")
+    assert travelling("0: a forest | 24: a city") == ("", table, "")
+    assert travelling("a forest") == ("", {"0": "a forest"}, "")
+    with pytest.raises(UserError, match="blue"):
+        travelling("0: a forest\nblue\n24: a city")
 
 
 @pytest.mark.parametrize(("short", "seen"), [("hold", [0, 1, 2, 2, 2]), ("loop", [0, 1, 2, 0, 1])])
