@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from statistics import NormalDist
-from typing import Literal
+from typing import Any, Literal, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -18,6 +18,7 @@ from diffusion.request import NoiseMix
 NoiseKind = Literal["white", "perlin"]
 Look = Literal["true", "deforum"]
 Floats = NDArray[np.float32]
+Values = TypeVar("Values", bound=NDArray[Any])  # H x W, or H x W x 3
 
 CELLS = 8  # Perlin cells of the coarsest octave along the side of a square picture
 GRAIN = 512  # grains along the side of a square picture ("true" look), so that every size shows the same grain
@@ -67,14 +68,22 @@ def _grain(size: Size, seed: int, octaves: int, persistence: float) -> Floats:
     across, down = max(1, round(GRAIN * stretch)), max(1, round(GRAIN / stretch))
     source = np.random.Philox(key=seed)
     count = 3 * down * across
-    levels = source.random_raw(math.ceil(count / 8)).view(np.uint8)[:count]
-    grain = np.asarray(cv2.LUT(levels.reshape(3 * down, across), _normal_quantiles())).reshape(3, down, across)
+    levels = source.random_raw(math.ceil(count / 8)).view(np.uint8)[:count].reshape(3, down, across)
+    fewer = min(size, Size(across, down), key=math.prod)  # what is done to each grain is done where they are fewest
+    grain = np.asarray(cv2.LUT(cv2.merge([_nearest(part, fewer) for part in levels]), _normal_quantiles()))
     if octaves:
         grid = _perlin_grid(Size(across, down), CELLS * stretch, CELLS / stretch, octaves, 0.5)
         turns = [(source.random_raw(n * m) >> 40).astype(np.float32).reshape(n, m) * UNIT_24 for n, m in grid.lattices]
-        grain *= _strength(grid, turns, persistence)
+        grain *= _nearest(_strength(grid, turns, persistence), fewer)[..., None]
     np.clip(grain, -1, 1, out=grain)
-    return np.asarray(cv2.resize(cv2.merge(list(grain)), size, interpolation=cv2.INTER_NEAREST))
+    return _nearest(grain, size)
+
+
+def _nearest(values: Values, size: Size) -> Values:
+    """Values at another size: of each place the nearest one."""
+    if Size.of(values) == size:
+        return values
+    return cast(Values, cv2.resize(values, size, interpolation=cv2.INTER_NEAREST))
 
 
 @lru_cache(maxsize=1)
