@@ -177,6 +177,7 @@ class Loaded:
 
 WARNINGS = (control_warnings, source_warnings, wording_warnings, clip_warnings)  # what does nothing, though not wrong
 PREVIEW_SIDE, PREVIEW_STEPS = 256, 8  # pixels of the longer side; steps of a generator that draws
+HOW, NUMBERS = ("generator", "preset", "sampler", "noise_schedule"), {"steps", "cfg"}  # what says how it is sampled
 MOTION_ALONE = "passthrough"  # the generator of a preview without a model
 MOST_WARNINGS = 20  # unknown keys told one by one
 RENDERED = (".mp4", ".mov", ".mkv", ".webm", ".png")  # what holds the project it was made from
@@ -293,6 +294,13 @@ def as_preview(project: Project, generator: str = "") -> Project:
         return replace(project, size=size, generator=generator)
     small = replace(project, size=size, generator=generator, vae=quick_vae(project.model, project.vae))
     return _in_few_steps(small, lora) if lora else replace(small, sampling={**small.sampling, "steps": PREVIEW_STEPS})
+
+
+def quickened(project: Project) -> Project:
+    """The same in few steps, where its checkpoint has a LoRA for that and nobody said how it is to be sampled."""
+    usual, lora = Project(), quick_lora(project.model)
+    said = any(getattr(project, name) != getattr(usual, name) for name in HOW)
+    return _in_few_steps(project, lora) if lora and not said and not project.sampling.keys() & NUMBERS else project
 
 
 def _in_few_steps(project: Project, lora: str) -> Project:

@@ -43,7 +43,7 @@ PRESETS: Mapping[str, Mapping[str, float]] = {
     "carry": {"carry": 1.0, "renewal": 0.3, "anchor": 1.0, "color": 1.0, "smooth": 0.0},
     "full": {},
 }  # what a coherence means, where the project does not say it itself
-SHAPES: Mapping[str, float] = {"inversion": 1.0}  # of `sampling`: a clip drawn over keeps its shapes
+SHAPES: Mapping[str, float] = {"inversion": 3.0}  # of `sampling`: a clip drawn over keeps its shapes
 
 
 def with_coherence(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -55,9 +55,9 @@ FPS = Fraction(24)
 LOOK = "<lora:mini-few-steps:1>purple {}, watercolor"
 SHOWS = {"waves": "abstract waves", PHOTOGRAPH: "flower"}  # what prompts call clips that are called otherwise
 SEED = 7
-NORMAL = {"steps": 8, "cfg": 5.0, "denoise": 0.5, "inversion": 1.0}  # for costs: as most models are drawn
+NORMAL = {"steps": 8, "cfg": 5.0, "denoise": 0.5, "inversion": 3.0}  # for costs: as most models are drawn
 GUIDED: dict[str, Any] = {"sampling": NORMAL}
-NUMBERS = {"frames": 48, "side": 256, "strength": 0.5, "canny": 1.0, "temporal": 0.6, "inversion": 1.0}  # as usual
+NUMBERS = {"frames": 48, "side": 256, "strength": 0.5, "canny": 1.0, "temporal": 0.6, "inversion": 3.0}  # as usual
 TARGETS = {"cut": 0.6, "edges": 0.15, "kept": 0.6}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "a": ("each frame, fixed seed", {"coherence": "none"}),

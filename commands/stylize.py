@@ -43,8 +43,10 @@ Share = Annotated[float, typer.Option("--scale", help="So many times the clip's 
 Rate = Annotated[str, typer.Option("--fps", help="Frames per second; a video's own, 24 for a folder of pictures.")]
 Seed = Annotated[int, typer.Option(help="-1 draws one.")]
 Recipe = Annotated[str, typer.Option("--preset", help="Recipe of a few-step model: lcm, turbo, few-steps ...")]
-Steps = Annotated[int | None, typer.Option(help="Of the sampler; those of the preset, else 20.")]
-Scale = Annotated[float | None, typer.Option("--cfg", help="Guidance scale; the preset's, else 7.")]
+Steps = Annotated[int | None, typer.Option(help="Of the sampler; else the preset's, 4 with the embedded model, 20.")]
+Scale = Annotated[
+    float | None, typer.Option("--cfg", help="Guidance; else the preset's, 1 with the embedded model, 7.")
+]
 Model = Annotated[str, typer.Option(help="A name, a path, a hub id.")]
 Compare = Annotated[bool, typer.Option("--compare", help="Write a video of clip and result side by side, too.")]
 Template = Annotated[
@@ -182,7 +184,7 @@ def _job(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> "RenderJo
     from animator.finish import deliveries
     from animator.job import RenderJob, with_seed
     from animator.passages import keyframes, passages_of
-    from animator.project import parse
+    from animator.project import parse, quickened
     from media.formats import format_for
 
     if not target.parent.is_dir():
@@ -209,7 +211,8 @@ def _job(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> "RenderJo
         way_out = "Choose another ending, or give --set export.0.fit=pad (or crop), --scale or --size"
         raise MediaError(fault.what, where=str(target), way_out=way_out) from fault
     folder = asked.work / loaded.project.name
-    return RenderJob(with_seed(loaded.project, folder), clip.resolve().parent, folder, pool)
+    project = with_seed(quickened(loaded.project), folder)
+    return RenderJob(project, clip.resolve().parent, folder, pool)
 
 
 def _usual(clip: Path, asked: Asked) -> dict[str, Any]:

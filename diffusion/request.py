@@ -31,7 +31,7 @@ class Sampling:
     denoise: float = 0.5  # denoising strength 0..1 of img2img; 0 keeps the picture, 1 ignores it
     noise_multiplier: float = 1.0  # scales the initial noise of img2img; above 1 more detail
     extra_noise: float = 0.0  # more of the same noise on top, of img2img; 0.05 adds texture
-    inversion: float = 0.0  # 0..8, how often img2img's noise is fitted to the picture, to keep its shapes; 1 does most
+    inversion: float = 0.0  # 0..8, how often img2img's noise is fitted to the picture, to keep its shapes
     eta_ddim: float = 0.0  # 0..1, fresh noise per DDIM step
     eta_ancestral: float = 1.0  # 0..1, fresh noise per step of the "a" and SDE samplers
     s_noise: float = 1.0  # scales all fresh noise; slightly above 1 gives more detail

@@ -19,6 +19,7 @@ from animator.project import (
     as_preview,
     load,
     parse,
+    quickened,
     save,
     to_text,
     with_settings,
@@ -181,6 +182,22 @@ def test_a_model_with_a_lora_for_few_steps_draws_its_previews_with_it():
 
 def test_a_small_project_is_not_enlarged_for_its_preview():
     assert as_preview(Project(size=Size(64, 32))).size == Size(64, 32)
+
+
+def test_a_model_with_a_lora_for_few_steps_draws_so_unless_somebody_said_how():
+    made = quickened(Project(prompts={"0": "a"}, sampling={"denoise": 0.4}))
+    assert made.sampling == {"denoise": 0.4, "steps": 4, "cfg": 1} and made.prompts == {"0": "<lora:mini-few-steps:1>a"}
+    assert quickened(made) == made, "once is enough"
+    for said in (
+        Project(model="other"),
+        Project(generator="noise"),
+        Project(preset="lcm"),
+        Project(sampler="DDIM"),
+        Project(noise_schedule="karras"),
+        Project(sampling={"steps": 30}),
+        Project(sampling={"cfg": "0:(5)"}),
+    ):
+        assert quickened(said) == said
 
 
 def test_a_picture_rendered_here_is_a_project(tmp_path):
