@@ -11,14 +11,20 @@ from diffusion.prompt.named import NamedFiles
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Frames that are made together: the first of them is generated, the others follow from it."""
+    """Frames that are made together: the first of them is generated, and the others follow from it or are, too."""
 
     frames: tuple[FrameParams, ...]  # ascending, one or more
+    generates_all: bool = False
 
     @property
     def indices(self) -> range:
         """Which frames."""
         return range(self.frames[0].index, self.frames[-1].index + 1)
+
+    @property
+    def generated(self) -> range:
+        """Which of them are generated."""
+        return self.indices if self.generates_all else self.indices[:1]
 
 
 @dataclass(frozen=True, slots=True)

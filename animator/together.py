@@ -110,7 +110,7 @@ class Clip:
 
     def plan(self, timeline: Sequence[FrameParams]) -> list[Step]:
         """A few frames a step."""
-        return [Step(tuple(timeline[start : start + DECODED])) for start in range(0, len(timeline), DECODED)]
+        return [Step(tuple(timeline[start : start + DECODED]), True) for start in range(0, len(timeline), DECODED)]
 
     def run(self, step: Step, carry: Carry) -> tuple[list[Image], Carry]:
         """Frames of the clip, which is drawn when the first of them is asked for."""

@@ -38,7 +38,10 @@ def command(
     first: Annotated[Path | None, Option(help="The picture it begins with.")] = None,
     last: Annotated[Path | None, Option(help="The picture it ends with.")] = None,
     video: Annotated[Path | None, Option(help="A video it is drawn over.")] = None,
-    denoise: Annotated[str, Option(help="How freely it is drawn over them, 0..1 or a schedule; else 0.75.")] = "",
+    denoise: Annotated[
+        str,
+        Option(help="How freely it is drawn over them, 0..1 or a schedule; else 0.3 at the ends, 0.5 over a video."),
+    ] = "",
     fresh: Annotated[bool, Option("--fresh", help="Start over.")] = False,
     settings: Settings = None,
     models_dir: ModelsFolders = None,
@@ -64,7 +67,11 @@ def travelling(text: str) -> tuple[str, dict[str, str], str]:
     if not with_frames:
         return "", keyed(text), ""
     first, end = with_frames[0], with_frames[-1] + 1
-    return ", ".join(lines[:first]), keyed(" | ".join(lines[first:end])), ", ".join(lines[end:])
+    return (
+        "".join(f"{line}, " for line in lines[:first]).strip(),
+        keyed(" | ".join(lines[first:end])),
+        ", ".join(lines[end:]),
+    )
 
 
 def keyed(text: str) -> dict[str, str]:
@@ -103,7 +110,8 @@ def _project(given: dict[str, Any]) -> dict[str, Any]:
     head, prompts, tail = travelling(given["prompts"])
     clip |= {"tail": tail} if tail else {}
     sampling: dict[str, Any] = {"steps": given["steps"], "cfg": _number(given["cfg"])}
-    sampling |= {"denoise": _number(given["denoise"] or "0.75")} if pictures else {}
+    usual = "0.5" if given["video"] else "0.3"
+    sampling |= {"denoise": _number(given["denoise"] or usual)} if pictures else {}
     return {
         "size": given["size"],
         "fps": given["fps"],

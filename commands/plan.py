@@ -85,10 +85,10 @@ def table(job: "RenderJob") -> dict[str, list[Any]]:
     """Columns by name, an entry a frame: index, whether a picture is generated, seed, all moving numbers, words."""
     span = job.span or range(len(job.timeline))
     frames = [params for step in job.steps for params in step.frames if params.index in span]
-    starts = {step.frames[0].index for step in job.steps}
+    generated = {index for step in job.steps for index in step.generated}
     columns: dict[str, list[Any]] = {
         "frame": [params.index for params in frames],
-        "generated": [params.index in starts for params in frames],
+        "generated": [params.index in generated for params in frames],
         "seed": [params.seed for params in frames],
     }
     for name, values in job.timeline.columns().items():
@@ -118,7 +118,7 @@ def summary(job: "RenderJob") -> dict[str, Any]:
         "fps": str(project.fps),
         "seconds": round(float(project.frames / project.fps), 3),
         "frames": last,
-        "generated": len(job.steps),
+        "generated": sum(len(step.generated) for step in job.steps),
         "kept": min(job.reusable(), last),
         "to_make": last - min(job.reusable(), last),
         "constant": constant,

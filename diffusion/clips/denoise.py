@@ -124,14 +124,17 @@ class ClipDenoise:
 
     def _clean(self, x: Tensor, sigma: float, predicted: Tensor, begun: Tensor) -> Tensor:
         """Clean latents; frames that have not begun show what they will begin with."""
-        clean = self._denoiser.x0(x, sigma, predicted)
+        clean = self._shown(self._denoiser.x0(x, sigma, predicted), begun)
         if sigma > self._manner.steady_above:
-            clean = steadied(clean, closed=self._manner.closed)
+            clean = self._shown(steadied(clean, closed=self._manner.closed), begun)
         if sigma > self._manner.paced_above:
-            clean = paced(clean)
-        if self._frames.init is not None and not bool(begun.all()):
-            clean = torch.where(begun.view(-1, 1, 1, 1), clean, self._frames.init)
+            clean = self._shown(paced(clean), begun)
         return clean
+
+    def _shown(self, clean: Tensor, begun: Tensor) -> Tensor:
+        if self._frames.init is None or bool(begun.all()):
+            return clean
+        return torch.where(begun.view(-1, 1, 1, 1), clean, self._frames.init)
 
     def _guided(self, x: Tensor, sigma: float, some: Sequence[Window], *, keeps: bool) -> list[tuple[Tensor, Tensor]]:
         """Raw predictions of windows, guided and negative alone; float32, F x C x rows x columns, on the processor."""

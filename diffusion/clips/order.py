@@ -1,5 +1,6 @@
 """ClipOrder: everything that defines one clip. Imports no torch."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -40,10 +41,24 @@ class ClipFrame:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Pictures a clip leaves from and arrives at, mixed into what its frames start from."""
+    """Pictures a clip leaves from and arrives at."""
 
     pictures: tuple[Image, ...]  # uint8, H x W x 3, RGB, of the clip's size; one or two
-    shares: tuple[NDArray[np.float64], ...]  # for each picture how much of it each frame starts from, 0..1
+    shares: tuple[NDArray[np.float64], ...]  # for each picture how much of it each frame starts from; their sum 0..1
+
+    def weights(self, frame: int) -> tuple[float, ...]:
+        """Of each picture in what a frame is drawn over; where none has a share, of the nearer one. Sums to 1."""
+        own = [float(share[frame]) for share in self.shares]
+        if sum(own) == 0:
+            nearest = 0 if 2 * frame < len(self.shares[0]) else len(own) - 1
+            own = [float(place == nearest) for place in range(len(own))]
+        return tuple(one / sum(own) for one in own)
+
+    def noise(self, frame: int) -> float:
+        """Noise level, over its picture, of what a frame starts from: the rest of a variance of 1 is noise."""
+        own = [float(share[frame]) for share in self.shares]
+        rest = max(0.0, 1 - sum(one * one for one in own))
+        return math.sqrt(rest) / sum(own) if sum(own) else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +100,9 @@ def end_shares(
 ) -> tuple[NDArray[np.float64], ...]:
     """How much of its end pictures every frame starts from.
 
-    The share falls as 1 - distance^power / scale, to 0. Where both together pass 1 they are scaled to it; with two
-    pictures the first frame is all the first one and the last all the last one. In a closed clip the distance goes
-    both ways round.
+    The share falls as 1 - distance^power / scale, to 0. Of two pictures each one's share ends where the other is all
+    there is: the first frame is all the first one, the last all the last one; where both together pass 1 they are
+    scaled to it. In a closed clip the distance goes both ways round.
 
     Args:
         length: frames.
@@ -102,11 +117,11 @@ def end_shares(
         for curve, distance in ((first, from_first), (last, place[::-1]))
         if curve is not None
     ]
-    if len(found) == 2:
-        total = found[0] + found[1]
-        found = [np.where(total > 1, one / np.maximum(total, 1e-12), one) for one in found]
-        if length > 1:
-            found[0][[0, -1]], found[1][[0, -1]] = (1, 0), (0, 1)
+    if len(found) == 2 and length > 1:
+        rests = (found[0][-1], found[1][0])
+        found = [np.maximum(0.0, (one - rest) / (1 - rest)) for one, rest in zip(found, rests, strict=True)]
+        total = np.maximum(found[0] + found[1], 1)
+        found = [one / total for one in found]
     return tuple(found)
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +20,7 @@ from diffusion.clips.journal import Journal, Remembering
 from diffusion.clips.memory import Needs, check, free_memory
 from diffusion.clips.module import MotionLora, MotionModule, Strengths, moving_unet
 from diffusion.clips.noise import ClipNoise, refined, rescheduled
-from diffusion.clips.order import ClipFrame, ClipOrder, Ends
+from diffusion.clips.order import ClipFrame, ClipOrder
 from diffusion.clips.sparse import SparseControl, SparseSteer
 from diffusion.clips.words import Told, Words
 from diffusion.kit import Kit, size_facts
@@ -135,7 +134,7 @@ class ClipStudio:
             networks.append(ExtraNetwork("lora", order.adapter[0], 0.0, order.adapter[1]))
         with ExitStack() as stack:
             stack.enter_context(tiled(first.rules, model.unet, model.autoencoder.network))
-            init = self._init(order, unit)
+            init = self._init(order)
             kept = self._kept(order, init, unit, plan)
             stack.enter_context(self._kit.networks.applied("unet", networks))
             passes = order.free_init.passes if order.free_init else 1
@@ -209,14 +208,15 @@ class ClipStudio:
             unit = rescheduled(unit, order.windows.frames, order.windows.shared, order.seed)
         return unit
 
-    def _init(self, order: ClipOrder, unit: Tensor) -> Tensor | None:
+    def _init(self, order: ClipOrder) -> Tensor | None:
         """What frames are drawn over; None for a clip from text."""
         if order.init is not None:
             found = (self._kit.encoded(order.init(index), order.size) for index in range(len(order.frames)))
             return torch.cat([latent.float().cpu() for latent in found])
         if order.ends is not None:
-            pictures = [self._kit.encoded(one, order.size).float().cpu() for one in order.ends.pictures]
-            return mixed_ends(order.ends, pictures, unit)
+            pictures = torch.cat([self._kit.encoded(one, order.size).float().cpu() for one in order.ends.pictures])
+            weights = torch.tensor([order.ends.weights(index) for index in range(len(order.frames))])
+            return torch.einsum("fp,pchw->fchw", weights, pictures)
         return None
 
     def _kept(self, order: ClipOrder, init: Tensor | None, unit: Tensor, plan: SamplerPlan) -> Blend | None:
@@ -233,13 +233,14 @@ class ClipStudio:
         first, model = order.frames[0].request, self._kit.model
         numbers = [frame.request.sampling for frame in order.frames]
         cfgs = torch.tensor([one.cfg * plan.sampler.cfg_factor for one in numbers])
-        begins = torch.tensor([begin(plan, one.denoise) if init is not None else math.inf for one in numbers])
+        over = [order.ends.noise(index) if order.ends else 0.0 for index in range(len(numbers))]
+        begins = [begin(plan, one.denoise, noise) for one, noise in zip(numbers, over, strict=True)]
         denoiser = Denoiser(_unasked, self._training, model.prediction, model.dtype, first.rules.whole_timesteps)
         return ClipDenoise(
             self._call(order, plan),
             denoiser,
             words,
-            Frames(cfgs, begins, init),
+            Frames(cfgs, torch.tensor(begins if init is not None else [math.inf] * len(begins)), init),
             Manner(
                 order.windows,
                 order.closed,
@@ -326,11 +327,22 @@ class ClipStudio:
         return self._load_control(name, model, low_memory)
 
 
-def begin(plan: SamplerPlan, denoise: float) -> float:
-    """The noise level at which a frame of a denoising strength begins to be drawn; 0 never, infinity at once."""
+def begin(plan: SamplerPlan, denoise: float, noise: float = 0.0) -> float:
+    """The noise level at which a frame begins to be drawn; 0 never, infinity at once.
+
+    Args:
+        plan: of the sampling.
+        denoise: denoising strength, 0..1.
+        noise: level of what its picture has to have before, as far from it as the frame is.
+    """
     steps = plan.steps_run
     first = round(steps * (1 - denoise))
-    return math.inf if first <= 0 else 0.0 if first >= steps else plan.sigmas[first]
+    if first <= 0:
+        return math.inf
+    strength = plan.sigmas[first] if first < steps else 0.0
+    level = math.hypot(strength, noise)
+    reached = [sigma for sigma in plan.sigmas[1:-1] if sigma >= level * (1 - 1e-6)]
+    return 0.0 if level == 0 else reached[-1] if reached else math.inf
 
 
 def steady_above(plan: SamplerPlan, share: float) -> float:
@@ -342,15 +354,6 @@ def steady_above(plan: SamplerPlan, share: float) -> float:
 def paced_above(plan: SamplerPlan) -> float:
     """The noise level of the last step, which alone is not paced: it is left sharp."""
     return plan.sigmas[plan.steps_run - 1]
-
-
-def mixed_ends(ends: Ends, pictures: Sequence[Tensor], noise: Tensor) -> Tensor:
-    """What frames start from between two pictures: their latents by shares, and noise for the rest of the variance."""
-    rest = 1 - sum((share**2 for share in ends.shares), np.zeros(len(noise)))
-    mixed = noise * torch.from_numpy(np.sqrt(np.maximum(rest, 0))).float().view(-1, 1, 1, 1)
-    for share, latent in zip(ends.shares, pictures, strict=True):
-        mixed = mixed + torch.from_numpy(share).float().view(-1, 1, 1, 1) * latent
-    return mixed
 
 
 def _guarded(denoise: Remembering, plan: SamplerPlan, kept: Blend | None, unit: Tensor) -> Any:

@@ -60,7 +60,9 @@ def faults(folder, **changes):
 
 
 def test_a_plan_tells_windows_words_and_weights(folder, tmp_path):
-    told = list(job(folder, tmp_path).mode.explained())
+    planned = job(folder, tmp_path)
+    told = list(planned.mode.explained())
+    assert [index for step in planned.steps for index in step.generated] == list(range(20))
     assert any("windows of 8 frames" in line for line in told) and any(
         "ring of 20 frames, 5 windows" in line for line in told
     )
@@ -253,8 +255,8 @@ def test_prompts_on_one_line_become_a_table():
 
 def test_lines_around_those_with_frames_are_words_of_every_frame():
     table = {"0": "a forest", "24": "a city"}
-    assert travelling("oil, \n\nmasterpiece\n0: a forest\n24: a city,\nblue") == ("oil, masterpiece", table, "blue")
-    assert travelling("oil\n0: a forest | 24: a city") == ("oil", table, "")
+    assert travelling("oil, \n\nmasterpiece\n0: a forest\n24: a city,\nblue") == ("oil, masterpiece,", table, "blue")
+    assert travelling("oil\n0: a forest | 24: a city") == ("oil,", table, "")
     assert travelling("0: a forest | 24: a city") == ("", table, "")
     assert travelling("a forest") == ("", {"0": "a forest"}, "")
     with pytest.raises(UserError, match="blue"):

@@ -221,6 +221,30 @@ def test_end_pictures_are_what_the_ends_start_from():
     assert ring[47] == ring[1]
 
 
+@pytest.mark.parametrize(("power", "scale"), [(1.0, 32.0), (2.0, 50.0), (0.5, 8.0), (3.0, 128.0)])
+def test_between_two_pictures_shares_go_over_without_a_jump(power, scale):
+    first, last = end_shares(24, (power, scale), (power, scale), closed=False)
+    (alone,) = end_shares(24, (power, scale), None, closed=False)
+    assert np.abs(np.diff(first)).max() <= 2 * np.abs(np.diff(alone)).max()
+    assert np.allclose(first, last[::-1]) and (first + last).max() <= 1 + 1e-9
+
+
+def test_a_frame_is_drawn_over_the_pictures_by_their_shares():
+    picture = noise_picture(1)
+    ends = Ends((picture, picture), end_shares(16, (1.0, 4.0), (1.0, 4.0), closed=False))
+    assert ends.weights(0) == ends.weights(2) == (1, 0) and ends.weights(15) == (0, 1)
+    assert ends.weights(7) == (1, 0) and ends.weights(8) == (0, 1)  # neither has a share there
+    assert ends.noise(0) == 0 and ends.noise(7) == math.inf
+    assert ends.noise(2) == pytest.approx(math.sqrt(1 - 0.5**2) / 0.5)
+
+
+def test_frames_far_from_a_picture_begin_earlier(studio):
+    plan = studio.plan(order([frame(0, steps=10)] * 8))
+    levels = [begin(plan, 0.4, noise) for noise in (0.0, plan.sigmas[4], plan.sigmas[1], 2 * plan.sigmas[0])]
+    assert levels[0] == plan.sigmas[6] and levels == sorted(levels) and levels[-1] == math.inf
+    assert begin(plan, 0.0, 0.0) == 0 < begin(plan, 0.0, 0.01) == plan.sigmas[9]
+
+
 def test_a_clip_from_an_image_begins_near_it(studio, drawn):
     picture = noise_picture(9)
     shares = end_shares(8, (1.0, 4.0), None, closed=False)
