@@ -1,10 +1,13 @@
 """Clips: which videos and folders are to be drawn over, and what each result is called."""
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from animator.store import PROJECT_FILE
 from core.errors import UnknownName, UserError
+from core.hashing import fingerprint
 from media.read import SUFFIXES
 
 VIDEOS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".gif"})
@@ -70,3 +73,29 @@ def name_of(template: str, clip: Path, number: int, prompt: str, seed: int) -> s
     if not made:
         raise UserError(f"{template!r} names nothing", where="--name", way_out='Write it as in "{name}-{seed}"')
     return made
+
+
+def work_folder(work: Path, name: str, clip: Path, taken: Collection[Path] = ()) -> Path:
+    """Where the frames of a clip's result are kept; a folder of its own, where that of its name is another clip's.
+
+    Args:
+        work: folder of all.
+        name: of the result.
+        clip: what is drawn over.
+        taken: folders of results that are still to be made.
+    """
+    usual = work / name
+    if usual not in taken and not _is_anothers(usual, clip):
+        return usual
+    return work / f"{name}-{fingerprint(str(clip.resolve()))[:6]}"
+
+
+def _is_anothers(folder: Path, clip: Path) -> bool:
+    """Whether a folder holds what was rendered of something else."""
+    try:
+        project = json.loads((folder / PROJECT_FILE).read_text(encoding="utf-8"))
+        return bool((folder / project["source"]["clip"]).resolve() != clip.resolve())
+    except (OSError, ValueError):
+        return False
+    except (KeyError, TypeError):
+        return True

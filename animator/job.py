@@ -42,7 +42,7 @@ from animator.project import Project
 from animator.serialize import EMBEDDED_KEY, relocated, to_json
 from animator.sounding import gone_round
 from animator.steps import Frame, Step, Watch, step_keys
-from animator.store import LOG, FrameStore, finished_steps
+from animator.store import LOG, PROJECT_FILE, FrameStore, finished_steps
 from animator.timeline import Timeline
 from animator.watching import Clip
 from animator.wording import styles_of
@@ -59,7 +59,6 @@ from media.formats import Delivery
 from media.read import read_image
 from media.sound import Soundtrack
 
-PROJECT_FILE = "project.json"
 LARGE = "upscaled"  # folder of frames made larger
 OURS = (
     "frames",

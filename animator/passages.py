@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from animator.jsontext import shown
-from core.errors import UserError
+from core.errors import Fault, ProjectError, UserError
 from schedules.prompts import NEGATIVE
 
 LARGEST = 10_000_000  # bytes of a table
@@ -71,7 +71,7 @@ def strangers(table: Table, clips: Sequence[Path]) -> list[str]:
     return [name for name in table if name not in known]
 
 
-def keyframes(passages: Sequence[Passage], usual: str, frames: int) -> dict[str, str]:
+def keyframes(passages: Sequence[Passage], usual: str, frames: int, where: str = "") -> dict[str, str]:
     """Passages as the prompts of a project: frame to words.
 
     After a passage with an end, what was said before it goes on.
@@ -80,32 +80,45 @@ def keyframes(passages: Sequence[Passage], usual: str, frames: int) -> dict[str,
         passages: of one clip, in any order.
         usual: words where no passage says any.
         frames: how many the clip has.
+        where: the table and the clip, for messages.
 
     Raises:
-        UserError: for a passage beyond the clip, two that overlap, or frames that no words are for.
+        ProjectError: with every passage beyond the clip, all that overlap, and frames that no words are for.
     """
     spans = sorted((p for p in passages if p.last is not None), key=lambda p: p.first)
     open_ended = sorted((p for p in passages if p.last is None), key=lambda p: p.first)
-    for passage in passages:
-        last = passage.first if passage.last is None else passage.last
-        if last >= frames:
-            raise UserError(
-                f"a prompt for frame {last}, but the clip has {frames}", way_out=f"The last one is {frames - 1}"
-            )
-    for one, other in pairwise(spans):
-        if one.last is not None and other.first <= one.last:
-            raise UserError(f"prompts for frames {one.first}-{one.last} and {other.first}-{other.last} overlap")
     bounds = {0, *(p.first for p in passages), *(p.last + 1 for p in spans if p.last is not None)}
     found: dict[str, str] = {}
+    faults = [*_beyond(passages, frames), *_clashes(spans, open_ended)]
     for frame in sorted(bound for bound in bounds if bound < frames):
         inside = [p.prompt for p in spans if p.last is not None and p.first <= frame <= p.last]
         before = [p.prompt for p in open_ended if p.first <= frame]
         words = inside[0] if inside else before[-1] if before else usual
         if not words.strip():
-            raise UserError(f"no prompt for frame {frame}", way_out="Give --prompt, or one for that frame in the table")
+            faults.append(Fault("", f"no prompt for frame {frame}", "Give --prompt, or one for it in the table"))
         if not found or list(found.values())[-1] != words:
             found[str(frame)] = words
+    if faults:
+        raise ProjectError(where, faults)
     return found
+
+
+def _beyond(passages: Sequence[Passage], frames: int) -> Iterator[Fault]:
+    """Passages for frames that a clip has not."""
+    for passage in passages:
+        last = passage.first if passage.last is None else passage.last
+        if last >= frames:
+            yield Fault("", f"a prompt for frame {last}, but the clip has {frames}", f"The last one is {frames - 1}")
+
+
+def _clashes(spans: Sequence[Passage], open_ended: Sequence[Passage]) -> Iterator[Fault]:
+    """Passages that say different things of the same frames; both in order of their first frames."""
+    for one, other in pairwise(spans):
+        if one.last is not None and other.first <= one.last:
+            yield Fault("", f"prompts for frames {one.first}-{one.last} and {other.first}-{other.last} overlap")
+    for one, other in pairwise(open_ended):
+        if one.first == other.first:
+            yield Fault("", f"two prompts begin at frame {one.first}", "Keep one, or give the other frames as in 12-40")
 
 
 def _in_csv(text: str, path: Path) -> Iterator[tuple[str, Passage]]:

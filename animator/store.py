@@ -24,6 +24,7 @@ from media.read import read_image
 from media.stills import write_png
 
 LOG = "steps.jsonl"
+PROJECT_FILE = "project.json"  # beside it: the project as rendered
 OWN = re.compile(r"(frames/[0-9]{6,}|carry/[0-9a-f]{32})\.png")  # the only files a line may name
 
 

@@ -3,17 +3,18 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import numpy as np
 import typer
 
+from commands.terminal import warn
 from core.errors import Fault, ProjectError, UnknownName, UserError
 from core.image import Image, Mask, Size, resized
 from diffusion.hints import Fit, Hint, at_short_side
 
 if TYPE_CHECKING:
-    from diffusion.controls import Control
+    from diffusion.controls import Control, Given
 
 Options = Annotated[
     list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="An option of the control, as in low=50.")
@@ -29,7 +30,7 @@ def command(
     size: Annotated[str, typer.Option(help="Size of the hint, as in 512x512; the picture's if left out.")] = "",
     fit: Annotated[str, typer.Option(help="stretch, crop or fill to that size.")] = "crop",
     mask: Annotated[Path | None, typer.Option(help="For inpaint: white where to draw anew.")] = None,
-    depth: Annotated[str, typer.Option(help="For depth and normal: which depth model looks.")] = "mini",
+    depth: Annotated[str, typer.Option(help="For depth and normal: which depth model looks; mini if left out.")] = "",
     seed: Annotated[int, typer.Option(help="For shuffle.")] = 0,
     following: Annotated[
         Path | None, typer.Option("--next", help="For temporal: the frame after, to show how pixels moved.")
@@ -45,17 +46,41 @@ def command(
 
     if fit not in get_args(Fit):
         raise UnknownName("fit", fit, get_args(Fit))
+    if out.suffix.lower() != ".png":
+        raise UserError("a hint is written as PNG", where=str(out), way_out="Give a name that ends in .png")
     pool = ModelPool()
     control = built(name, options or (), pool)
     image = read_image(picture)
     seen = at_short_side(image, _checked_side(resolution)) if resolution else image
     masked = None if mask is None else _mask(read_image(mask), Size.of(seen))
-    estimator = DEPTH.build(depth, {}, pool=pool)
-    after = None if following is None else resized(read_image(following), Size.of(seen))
+    estimator = DEPTH.build(depth or "mini", {}, pool=pool)
+    after = None if following is None else read_image(following)
+    if after is not None and Size.of(after) != Size.of(image):
+        what = f"is {Size.of(after)}, the frame before it {Size.of(image)}"
+        raise UserError(what, where=str(following), way_out="Give two frames of one size")
     moves = FLOW.build("dis", {}, pool=pool)
-    flow = None if after is None else lambda: moves.flow(after, seen)
-    hint = control.hint(Given(seen, seed, masked, lambda looked: estimator.estimate(looked, 0), flow))
+    flow = None if after is None else lambda: moves.flow(resized(after, Size.of(seen)), seen)
+    given = Watched(Given(seen, seed, masked, lambda looked: estimator.estimate(looked, 0), flow))
+    hint = control.hint(cast("Given", given))
+    extras = {"mask": ("--mask", mask), "depth": ("--depth", depth), "seed": ("--seed", seed)}
+    for part, (option, value) in {**extras, "flow": ("--next", following)}.items():
+        if value and part not in given.asked:
+            warn(f"{option}: the control {name} does not ask for it, so it has no effect")
     write_png(out, shown(hint.fitted(Size.parse(size) if size else Size.of(image), fit)))  # type: ignore[arg-type]
+
+
+class Watched:
+    """What a control may look at, which remembers what it did look at."""
+
+    def __init__(self, given: "Given") -> None:
+        """Args: given: what is there."""
+        self._given = given
+        self.asked: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        """A part of it."""
+        self.asked.add(name)
+        return getattr(self._given, name)
 
 
 def built(name: str, options: Sequence[str], pool: Any) -> "Control":

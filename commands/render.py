@@ -155,6 +155,18 @@ def render_all(jobs: "list[RenderJob]", *, fresh: bool) -> int:
 def render_one(job: "RenderJob") -> None:
     """One project, with a progress bar that shows the time left, then what was made."""
     from commands.plan import delivery, exported_line
+
+    say(rendered(job))
+    if job.project.interpolate is not None:
+        say(f"  {exported_line(delivery(job))}")
+    for output in job.outputs():
+        say(f"  {output.kind:14} {output.path}")
+        if output.kind == "figures" and job.project.loop and job.span is None:
+            say(f"  {'as a loop':14} {_judged(output.path)}")
+
+
+def rendered(job: "RenderJob") -> str:
+    """Renders with a progress bar that shows the time left; says how many frames it were, and how long it took."""
     from commands.progress import progress
 
     start = time.monotonic()
@@ -165,13 +177,7 @@ def render_one(job: "RenderJob") -> None:
             bar()
     seconds = time.monotonic() - start
     kept = f", {reused} of them kept from before" if reused else ""
-    say(f"{job.project.name}: {total} frames{kept}, {seconds:.1f} s")
-    if job.project.interpolate is not None:
-        say(f"  {exported_line(delivery(job))}")
-    for output in job.outputs():
-        say(f"  {output.kind:14} {output.path}")
-        if output.kind == "figures" and job.project.loop and job.span is None:
-            say(f"  {'as a loop':14} {_judged(output.path)}")
+    return f"{job.project.name}: {total} frame{'s' * (total > 1)}{kept}, {seconds:.1f} s"
 
 
 def _judged(path: Path) -> str:

@@ -1,23 +1,27 @@
 """`stylize`: videos and folders of frames drawn over, one after the other."""
 
+import json
 import os
+import re
 import shutil
 import tempfile
-import time
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from commands.outcomes import FAILURES, Outcome, reasons, summed
 from commands.terminal import ModelsFolders, Settings, say, warn
-from core.errors import DriftloopError, MediaError, ProjectError, UserError
+from core.errors import MediaError, ProjectError, UserError
 
 if TYPE_CHECKING:
     from animator.job import RenderJob
     from animator.passages import Table
+    from animator.project import Loaded
     from core.devices import ModelPool
 
 Clips = Annotated[list[Path], typer.Argument(help="Videos, folders of pictures or of videos, patterns like 'a/*.png'.")]
@@ -58,15 +62,29 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Start over: forget finishe
 Work = Annotated[Path, typer.Option("--work", help="Folder of finished frames, reports and contact sheets.")]
 
 PICTURES_FPS = Fraction(24)  # of a folder of pictures
-FAILURES = (DriftloopError, OSError, RuntimeError, MemoryError)  # what one clip may die of without harm to the next
+USUAL_NAME, USUAL_ENDING = "{name}", ".mp4"
+COHERENCE = ("warp error", "flicker", "edges kept", "edge strength", "drift from the clip")  # figures that are said
+OPTIONS = {
+    "source.clip": "",
+    "source.coherence": "--coherence",
+    "sampling.denoise": "--strength",
+    "sampling.steps": "--steps",
+    "sampling.cfg": "--cfg",
+    "size": "--size",
+    "fps": "--fps",
+    "seed": "--seed",
+    "model": "--model",
+    "preset": "--preset",
+    "negative": "--negative",
+}  # fields of a project by what this command calls them; the clip is named by every message anyway
 
 
 def command(
     clips: Clips, out: Out, prompt: Prompt = "", negative: Negative = "", prompts: Words = None, control: Unit = None,
     strength: Strength = 0.5, coherence: Coherence = "full", noise: Grain = "fixed", fit: Fit = "crop",
     size: SizeText = "", scale: Share = 1.0, fps: Rate = "", seed: Seed = 0, preset: Recipe = "", steps: Steps = None,
-    cfg: Scale = None, model: Model = "mini", compare: Compare = False, name: Template = "{name}",
-    ending: Ending = ".mp4", skip_finished: Skip = False, fresh: Fresh = False, work: Work = Path("renders"),
+    cfg: Scale = None, model: Model = "mini", compare: Compare = False, name: Template = USUAL_NAME,
+    ending: Ending = USUAL_ENDING, skip_finished: Skip = False, fresh: Fresh = False, work: Work = Path("renders"),
     settings: Settings = None, models_dir: ModelsFolders = None,
 ) -> int:  # fmt: skip
     """Draw over videos: same motion, size, rate and sound, other looks. The same command again goes on."""
@@ -98,12 +116,19 @@ def command(
     table = {} if prompts is None else table_of(prompts)
     if unknown := strangers(table, found):
         way_out = f"Clips: {', '.join(clip.name for clip in found[:20])}"
-        raise UserError(f"names {unknown[0]!r}, which is not among the clips", where=str(prompts), way_out=way_out)
-    asked = Asked(data, prompt, table, tuple(settings or ()), work, fresh, scale)
+        what = f"names {', '.join(map(repr, unknown[:20]))}, not among the clips"
+        raise UserError(what, where=str(prompts), way_out=way_out)
+    asked = Asked(data, prompt, table, str(prompts), tuple(settings or ()), work, fresh, scale)
     results = _results(found, out, name, ending, prompt, seed)
-    pool = ModelPool()
-    told = [_told(asked, clip, target, pool, skip=skip_finished, alone=len(found) == 1) for clip, target in results]
-    return _summed(told)
+    waiting = deque(pair for pair in results if not (skip_finished and pair[1].exists()))
+    told = [Outcome(clip, "skipped") for clip, target in results if (clip, target) not in waiting]
+    if len(results) > 1:
+        return summed(told + _all_drawn(asked, waiting))
+    for clip, target in waiting:
+        _drawn(_job(asked, clip, target, ModelPool()), target)
+    for outcome in told:
+        say(f"{results[0][1]} is there; {outcome.clip} is skipped")
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,80 +138,72 @@ class Asked:
     data: dict[str, Any]  # of the project
     prompt: str
     table: "Table"
+    words: str  # the file it comes from
     settings: tuple[str, ...]
     work: Path
     fresh: bool
     scale: float
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one clip."""
+def _all_drawn(asked: Asked, waiting: "deque[tuple[Path, Path]]") -> list[Outcome]:
+    """Draws over many clips. What can be known of all of them is looked at, and told, before the first is drawn."""
+    from core.devices import ModelPool
 
-    clip: str
-    result: str
-    state: Literal["done", "skipped", "failed"]
-    reason: str = ""
-    exit_code: int = 0
-
-
-def _told(asked: Asked, clip: Path, target: Path, pool: "ModelPool", *, skip: bool, alone: bool) -> Outcome:
-    """Draws over one clip. What goes wrong is kept for the end, unless it is the only clip."""
-    if skip and target.exists():
-        return Outcome(str(clip), str(target), "skipped")
-    try:
-        _stylized(asked, clip, target, pool)
-    except FAILURES as fault:
-        if alone:
-            raise
-        reason = _reason(clip, fault)
-        warn(f"{clip}: {reason}")
-        code = fault.exit_code if isinstance(fault, DriftloopError) else 1
-        return Outcome(str(clip), str(target), "failed", reason, code)
-    return Outcome(str(clip), str(target), "done")
+    pool, told, total = ModelPool(), list[Outcome](), len(waiting)
+    jobs: deque[tuple[Path, Path, RenderJob]] = deque()
+    for clip, target in waiting:
+        try:
+            jobs.append((clip, target, _job(asked, clip, target, pool, taken=[job.out for _, _, job in jobs])))
+        except FAILURES as fault:
+            told.append(Outcome.of(clip, fault))
+    for line in reasons(told):
+        warn(line)
+    while jobs:
+        clip, target, job = jobs.popleft()  # what it holds in memory goes with it
+        try:
+            _drawn(job, target, f"[{total - len(jobs)} of {total}] ")
+            told.append(Outcome(clip, "done"))
+        except FAILURES as fault:
+            told.append(Outcome.of(clip, fault))
+            warn(f"{clip}: {told[-1].reason}")
+    return told
 
 
-def _reason(clip: Path, fault: Exception) -> str:
-    """What went wrong with a clip, in one line that does not name the clip again."""
-    text = "; ".join(map(str, fault.faults)) if isinstance(fault, ProjectError) else str(fault)
-    return " ".join(text.removeprefix(f"{clip}: ").split()) or type(fault).__name__
-
-
-def _summed(told: Sequence[Outcome]) -> int:
-    """Says what became of all clips; the worst exit code."""
-    if len(told) > 1:
-        counts = {state: sum(outcome.state == state for outcome in told) for state in ("done", "skipped", "failed")}
-        say(", ".join(f"{count} {state}" for state, count in counts.items() if count))
-        for outcome in told:
-            if outcome.state == "failed":
-                say(f"  failed {outcome.clip}: {outcome.reason}")
-    return max(outcome.exit_code for outcome in told)
-
-
-def _stylized(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> None:
-    """One clip to its result."""
+def _drawn(job: "RenderJob", target: Path, place: str = "") -> None:
+    """One clip to its result. Of one among many only the main things are said, after its place."""
     from animator.finish import deliveries
-    from animator.job import clear
-    from commands.render import render_one
+    from commands.render import render_one, rendered
 
-    job = _job(asked, clip, target, pool)
-    if asked.fresh:
-        clear(job.out)
-    start = time.monotonic()
-    render_one(job)
+    if place:
+        say(place + rendered(job))
+    else:
+        render_one(job)
     _delivered(deliveries(job.project, job.out)[0].path, target)
-    rate = len(job.timeline) / max(time.monotonic() - start, 1e-6)
-    say(f"  {'result':14} {target} ({rate:.2f} frames a second)")
+    report = job.out / f"{job.project.name}.report.json"
+    if len(job.timeline) > 1:
+        say(f"  {'coherence':14} {_figures(report)}")
+    say(f"  {'result':14} {target}")
 
 
-def _job(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> "RenderJob":
+def _figures(report: Path) -> str:
+    """The figures of a report that tell how a result keeps together and to its clip."""
+    figures = json.loads(report.read_text(encoding="utf-8"))["figures"]
+    known = ((name, figures[name]) for name in COHERENCE if figures[name]["value"] is not None)
+    return ", ".join(f"{name} {one['value']:.2g} {one['unit']}".rstrip() for name, one in known)
+
+
+def _job(asked: Asked, clip: Path, target: Path, pool: "ModelPool", taken: Sequence[Path] = ()) -> "RenderJob":
+    """What is to be done for a clip. Args: taken: folders of those before it."""
     from animator.checks import default_name
+    from animator.clips import work_folder
     from animator.finish import deliveries
-    from animator.job import RenderJob, with_seed
+    from animator.job import RenderJob, clear, with_seed
     from animator.passages import keyframes, passages_of
-    from animator.project import parse, quickened
+    from animator.project import quickened
     from media.formats import format_for
 
+    if not clip.exists() and not any(clip.parent.glob(clip.name)):
+        raise MediaError("there is no such file", where=str(clip), way_out="Give a video, a folder or a pattern")
     if not target.parent.is_dir():
         raise UserError("there is no such folder", where=str(target.parent), way_out="Make it first")
     if target.resolve() == clip.resolve():
@@ -197,11 +214,10 @@ def _job(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> "RenderJo
     data["export"] = [{"format": format_for(target)}]
     data["prompts"] = {"0": asked.prompt}
     passages = passages_of(asked.table, clip)
-    where = str(clip)
     if passages or not asked.prompt.strip():
-        frames = parse(data, where, changes=asked.settings).project.frames
-        data["prompts"] = keyframes(passages, asked.prompt, frames)
-    loaded = parse(data, where, changes=asked.settings)
+        where = f"{asked.words}, {clip.name}" if passages else str(clip)
+        data["prompts"] = keyframes(passages, asked.prompt, _parsed(asked, data, clip).project.frames, where)
+    loaded = _parsed(asked, data, clip)
     for text in loaded.warnings:
         warn(f"{clip}: {text}")
     delivery = deliveries(loaded.project, target.parent)[0]
@@ -210,9 +226,30 @@ def _job(asked: Asked, clip: Path, target: Path, pool: "ModelPool") -> "RenderJo
     except MediaError as fault:
         way_out = "Choose another ending, or give --set export.0.fit=pad (or crop), --scale or --size"
         raise MediaError(fault.what, where=str(target), way_out=way_out) from fault
-    folder = asked.work / loaded.project.name
+    folder = work_folder(asked.work, loaded.project.name, clip, taken)
+    if asked.fresh:
+        clear(folder)
     project = with_seed(quickened(loaded.project), folder)
     return RenderJob(project, clip.resolve().parent, folder, pool)
+
+
+def _parsed(asked: Asked, data: dict[str, Any], clip: Path) -> "Loaded":
+    """A clip's project, whose faults are told by the options they come from."""
+    from animator.project import parse
+
+    try:
+        return parse(data, str(clip), changes=asked.settings)
+    except ProjectError as error:
+        faults = [replace(fault, field=_option(fault.field, data["controls"])) for fault in error.faults]
+        raise ProjectError(error.source, faults) from error
+
+
+def _option(field: str, units: Sequence[dict[str, Any]]) -> str:
+    """What the command line calls a field of the project; the field itself where it has no word for it."""
+    unit = re.match(r"controls\.(\d+)\b", field)
+    if unit and int(unit[1]) < len(units):
+        return f"--control {units[int(unit[1])]['control']}{field[unit.end() :].removesuffix('.control')}"
+    return OPTIONS.get(field, field)
 
 
 def _usual(clip: Path, asked: Asked) -> dict[str, Any]:
@@ -240,9 +277,15 @@ def _results(
         UserError: if two would become one file, or a single file is asked for of several clips.
     """
     from animator.clips import name_of
+    from media.formats import format_for
 
+    ending = "." + ending.lstrip(".")
     if len(clips) == 1 and not out.is_dir() and out.suffix:
+        if (template, ending) != (USUAL_NAME, USUAL_ENDING):
+            what = "--name and --format are for results in a folder"
+            raise UserError(what, where=str(out), way_out="Leave them out, or give a folder as --out")
         return [(clips[0], out)]
+    format_for(Path(f"result{ending}"))
     if out.suffix and not out.is_dir():
         raise UserError(f"one file for {len(clips)} clips", where=str(out), way_out="Give a folder")
     out.mkdir(parents=True, exist_ok=True)

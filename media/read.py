@@ -2,16 +2,19 @@
 
 import io
 import logging
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import PIL.ExifTags
 import PIL.Image
 import PIL.ImageCms
 import PIL.ImageOps
 from numpy.typing import NDArray
 
 from core.errors import MediaError
-from core.image import LARGEST_SIDE, Image, Mask, rounded, to_float
+from core.image import LARGEST_SIDE, Image, Mask, Size, rounded, to_float
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,38 @@ def read_image_and_alpha(path: Path) -> tuple[Image, Mask]:
     """
     image, alpha = _decoded(path)
     return image, np.ones(image.shape[:2], np.float32) if alpha is None else alpha
+
+
+def check_one_size(paths: Sequence[Path]) -> None:
+    """Looks at the headers of pictures; those that tell no size are left to whoever decodes them.
+
+    Raises:
+        MediaError: for the first that is not as large as those before it.
+    """
+    first = _stored_size(paths[0])
+    for path in paths[1:]:
+        size = _stored_size(path)
+        if size and first and size != first:
+            way_out = "Give all pictures of a folder one size"
+            raise MediaError(f"is {size}, the pictures before it are {first}", where=str(path), way_out=way_out)
+
+
+def _stored_size(path: Path) -> Size | None:
+    """How large a picture is when upright, by its header, which is read once; None where it tells nothing."""
+    try:
+        return _size_in_header(path, path.stat().st_mtime_ns)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=100_000)
+def _size_in_header(path: Path, _changed: int) -> Size | None:
+    try:
+        with PIL.Image.open(path, formats=FORMATS) as picture:
+            turns = picture.getexif().get(PIL.ExifTags.Base.Orientation, 1) > 4
+            return Size(picture.height, picture.width) if turns else Size(*picture.size)
+    except UNREADABLE:
+        return None
 
 
 def _decoded(path: Path) -> tuple[Image, Mask | None]:

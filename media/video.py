@@ -20,8 +20,9 @@ from av.video.reformatter import VideoReformatter
 
 from core.errors import MediaError
 from core.image import LARGEST_SIDE, Image, Rgba, Size, opaque
+from core.telling import tell_once
 from media.pixels import Range, dynamic_range, glimpse, image_of, is_transparent, rgba_of
-from media.read import MAY_MOVE, SUFFIXES, UNREADABLE, read_image, read_image_and_alpha
+from media.read import MAY_MOVE, SUFFIXES, UNREADABLE, check_one_size, read_image, read_image_and_alpha
 from media.sound import SoundInfo, info_of
 from media.times import Times
 
@@ -125,13 +126,11 @@ class VideoReader:
 
     def _converted(self, image_of: Callable[[Any], Image | Rgba]) -> Iterator[TimedImage]:
         start: Fraction | None = None
-        is_damaged = False
         for n, frame in enumerate(self._frames()):
             time = n / self.info.fps if frame.pts is None else frame.pts * Fraction(frame.time_base)
             start = time if start is None else start
-            if frame.is_corrupt and not is_damaged:
-                is_damaged = True
-                log.warning("%s: frame %d is damaged and shown as far as it can be read", self.path, n)
+            if frame.is_corrupt:
+                tell_once(log, f"{self.path}: has damaged frames, which are shown as far as they can be read")
             yield TimedImage(time - start, image_of(frame))
 
     def _frames(self) -> Iterator[Any]:
@@ -197,10 +196,10 @@ class VideoReader:
             raise self._fault(f"{size} is too large; sides may have up to {LARGEST_SIDE} pixels")
         levels = dynamic_range(first)
         if levels is not Range.SDR:
-            log.warning("%s: is HDR (%s); its pictures are tone-mapped to standard range", self.path, levels.upper())
+            tell_once(log, f"{self.path}: is HDR ({levels.upper()}); its pictures are tone-mapped to standard range")
         shape = self._stream.sample_aspect_ratio or 1
         if shape != 1:
-            log.warning("%s: its pixels are not square (%s); pictures are taken as they are stored", self.path, shape)
+            tell_once(log, f"{self.path}: its pixels are not square ({shape}); pictures are taken as they are stored")
         fps = times.rate(Fraction(self._stream.average_rate or self._stream.guessed_rate or 1))
         self._check_whole(times.end(fps), times.count)
         return VideoInfo(
@@ -246,7 +245,7 @@ class PictureReader:
         """Finds the pictures and reads the first.
 
         Raises:
-            MediaError: if there is none, or the first cannot be read.
+            MediaError: if there is none, the first cannot be read, or they are not of one size.
         """
         if self.source.is_file():
             found: Iterable[Path] = [self.source]
@@ -261,6 +260,7 @@ class PictureReader:
             )
         count = len(self._files)
         image, alpha = read_image_and_alpha(self._files[0])
+        check_one_size(self._files)
         has_alpha = bool(alpha.min() < 1)
         self.info = VideoInfo(Size.of(image), self.fps, False, count, count / self.fps, has_alpha)
         return self
@@ -277,7 +277,7 @@ class PictureReader:
             Pictures with their times, which rise.
 
         Raises:
-            MediaError: if one cannot be read, or has another size than the first.
+            MediaError: if one cannot be read.
         """
         return self._read(read_image)
 
@@ -295,8 +295,6 @@ class PictureReader:
     def _read(self, image_in: Callable[[Path], Image | Rgba]) -> Iterator[TimedImage]:
         for n, path in enumerate(self._files):
             image = image_in(path)
-            if Size.of(image) != self.info.size:
-                raise MediaError(f"is {Size.of(image)}, the pictures before it {self.info.size}", where=str(path))
             yield TimedImage(n / self.fps, image)
 
 

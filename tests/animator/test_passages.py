@@ -5,7 +5,7 @@ import pytest
 
 from animator.clips import clips_in, name_of
 from animator.passages import Passage, keyframes, passages_of, strangers, table_of
-from core.errors import UnknownName, UserError
+from core.errors import ProjectError, UnknownName, UserError
 
 
 def written(path, text):
@@ -43,12 +43,19 @@ def test_after_a_passage_with_an_end_what_was_said_before_goes_on():
         ([Passage(50, None, "x")], "a", "frame 50, but the clip has 50"),
         ([Passage(40, 60, "x")], "a", "frame 60"),
         ([Passage(3, 9, "x"), Passage(9, 12, "y")], "a", "overlap"),
+        ([Passage(0, None, "x"), Passage(0, None, "y")], "a", "two prompts begin at frame 0"),
         ([Passage(3, 9, "x")], " ", "no prompt for frame 0"),
     ],
 )
 def test_passages_that_do_not_fit_are_told(passages, usual, told):
     with pytest.raises(UserError, match=told):
         keyframes(passages, usual, 50)
+
+
+def test_all_that_is_wrong_with_passages_is_told_at_once_with_its_place():
+    with pytest.raises(ProjectError) as told:
+        keyframes([Passage(3, 9, "x"), Passage(9, 12, "y"), Passage(60, None, "z")], " ", 50, "p.csv, a.mp4")
+    assert told.value.where == "p.csv, a.mp4" and len(told.value.faults) == 4  # two gaps without words
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,43 @@ def test_a_failing_clip_is_told_at_the_end_and_stops_nothing(tmp_path, capsys):
     assert (out / "001-a.mp4").stat().st_mtime_ns == before
 
 
+def test_what_keeps_clips_from_being_drawn_is_told_before_any_is_drawn_and_once_a_reason(tmp_path, capsys):
+    clips = [video(tmp_path / "a.mp4", 2), *(tmp_path / f"gone{n}.mp4" for n in range(5))]
+    assert run(tmp_path, *clips, "-o", tmp_path / "out", "--prompt", "a") == 2
+    told = capsys.readouterr()
+    assert told.err.index("gone0.mp4") < told.err.index("a: frame") and "and 2 more: there is no such file" in told.err
+    assert told.out.splitlines()[-1].startswith("  failed") and "1 done, 5 failed" in told.out
+
+
+def test_a_result_of_another_clip_keeps_its_frames(tmp_path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    clips = [video(tmp_path / "a.mp4", 2), video(tmp_path / "b.mp4", 3)]
+    for clip, folder in zip(clips, ("one", "two"), strict=True):
+        assert run(tmp_path, clip, "-o", tmp_path / folder / "out.mp4", "--prompt", "x") == 0
+    assert len(frames_in(tmp_path / "work" / "out")) == 2
+    [other] = (tmp_path / "work").glob("out-*")
+    assert len(frames_in(other)) == 3
+    assert run(tmp_path, clips[1], "-o", tmp_path / "two" / "out.mp4", "--prompt", "x") == 0
+    assert len(list((tmp_path / "work").iterdir())) == 2
+
+
+def test_the_figures_of_coherence_are_said(tmp_path, capsys):
+    assert run(tmp_path, video(tmp_path / "a.mp4", 3), "-o", tmp_path / "out.mp4", "--prompt", "x") == 0
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.strip().startswith("coherence")]
+    assert "warp error" in line and "edges kept" in line
+    assert run(tmp_path, tmp_path / "a.mp4", "-o", tmp_path / "out.mp4", "--prompt", "x", "--skip-finished") == 0
+    assert "is there" in capsys.readouterr().out
+
+
+def test_an_ending_may_have_no_dot_and_must_be_known(tmp_path, capsys):
+    clip = video(tmp_path / "a.mp4", 2)
+    assert run(tmp_path, clip, "-o", tmp_path / "out", "--prompt", "x", "--format", "mkv") == 0
+    assert (tmp_path / "out" / "a.mkv").is_file()
+    assert run(tmp_path, clip, "-o", tmp_path / "out", "--prompt", "x", "--format", "foo") == 2
+    assert "no format ends in '.foo'" in capsys.readouterr().err
+
+
 def test_a_folder_of_pictures_is_a_clip_and_prompts_come_from_a_table(tmp_path):
     folder = tmp_path / "shots"
     folder.mkdir()
@@ -132,7 +169,10 @@ def test_size_and_scale_change_the_size_and_nothing_else(tmp_path, capsys):
         (("--prompt", "x", "--set", "camera.z=1"), "no effect in mode stylize"),
         (("--prompt", "x", "--control", "cany"), "Did you mean 'canny'"),
         (("--prompt", "x", "--control", "canny=much"), "no weight"),
-        (("--prompt", "x", "--strength", "1.5"), "out of range"),
+        (("--prompt", "x", "--strength", "1.5"), "--strength: 1.5 is out of range"),
+        (("--prompt", "x", "--control", "canny=3"), "--control canny.weight: 3 is out of range"),
+        (("--prompt", "x", "--name", "{number}"), "results in a folder"),
+        (("--prompt", "x", "--format", ".mov"), "results in a folder"),
         (("--prompt", "x", "--noise", "flow", "--set", "seeds.behavior=iter"), "one seed"),
         (("--prompt", "x", "--set", "source.flow=diss"), "Did you mean 'dis'"),
         (("--prompt", "x", "--set", "stylize.smoth=1"), "smooth"),

@@ -108,8 +108,9 @@ def test_pixels_that_are_not_square_are_told(tmp_path, caplog):
         stream.sample_aspect_ratio = Fraction(2)
         container.mux(stream.encode(av.VideoFrame(*SIZE, "yuv420p")))
         container.mux(stream.encode())
-    read(tmp_path / "a.mp4")
-    assert "not square (2)" in caplog.text
+    for _ in range(3):
+        read(tmp_path / "a.mp4")
+    assert caplog.text.count("not square (2)") == 1
 
 
 def test_a_loop_left_halfway_spoils_no_other(tmp_path):
@@ -211,8 +212,8 @@ def test_no_pictures_are_refused(pattern, tmp_path):
 def test_a_picture_of_another_size_is_refused_by_name(tmp_path):
     pictures(tmp_path, ["a.png"])
     pictures(tmp_path, ["b.png"], size=(5, 5))
-    with pytest.raises(MediaError, match=r"b\.png: is 5x5"), open_video(tmp_path, Fraction(10)) as video:
-        list(video)
+    with pytest.raises(MediaError, match=r"b\.png: is 5x5"), open_video(tmp_path, Fraction(10)):
+        pass
 
 
 def ramp(n: int, size=SIZE) -> np.ndarray:
