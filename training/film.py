@@ -103,19 +103,25 @@ def _numbered(plan: FilmPlan, number: int) -> Triplet:
 
 
 def triplets(plan: FilmPlan) -> list[Triplet]:
-    """All triplets of a plan, painted the first time and kept in the run's folder."""
+    """All triplets of a plan; kept in the run's folder, and painted as far as they are not there yet."""
     file = plan.run / CACHE
-    if not file.is_file():
-        made = list(shared_out(partial(_numbered, plan), range(plan.triplets), plan.processes))
+    known = _kept(file) if file.is_file() else []
+    if len(known) < plan.triplets:
+        known += shared_out(partial(_numbered, plan), range(len(known), plan.triplets), plan.processes)
         plan.run.mkdir(parents=True, exist_ok=True)
-        pictures = np.stack([[one.first, one.middle, one.last] for one in made])
-        flows = np.stack([[one.to_first, one.to_last] for one in made]).astype(np.float16)
+        pictures = np.stack([[one.first, one.middle, one.last] for one in known])
+        flows = np.stack([[one.to_first, one.to_last] for one in known]).astype(np.float16)
         with (plan.run / "unfinished.npz").open("wb") as unfinished:
             np.savez(unfinished, pictures=pictures, flows=flows)
         (plan.run / "unfinished.npz").replace(file)
-    kept = np.load(file)
-    pictures, flows = kept["pictures"], kept["flows"]
-    return [Triplet(*shown, *moves) for shown, moves in zip(pictures, flows, strict=True)]
+        known = _kept(file)  # flows in half precision, as they will be after a resumption
+    return known[: plan.triplets]
+
+
+def _kept(file: Path) -> list[Triplet]:
+    """The triplets of a cache."""
+    with np.load(file) as kept:
+        return [Triplet(*shown, *moves) for shown, moves in zip(kept["pictures"], kept["flows"], strict=True)]
 
 
 def varied(triplet: Triplet, side: int, draw: np.random.Generator) -> Triplet:

@@ -83,7 +83,7 @@ def painted(seed: int, plan: ClipPlan) -> tuple[list[Image], tuple[str, ...]]:
 
 
 def shards(plan: ClipPlan, processes: int = 1) -> Iterator[Path]:
-    """Paints and encodes shard after shard; those that exist are left as they are.
+    """Paints and encodes shard after shard; those that hold all their clips are left as they are.
 
     Yields:
         The file of each shard.
@@ -93,9 +93,9 @@ def shards(plan: ClipPlan, processes: int = 1) -> Iterator[Path]:
 
 
 def _shard(plan: ClipPlan, first: int) -> Path:
-    file = plan.folder / f"clips-{first:05d}.npz"
-    if not file.exists():
-        found = [painted(seed, plan) for seed in range(first, min(first + SHARD, plan.clips))]
+    file, count = plan.folder / f"clips-{first:05d}.npz", min(SHARD, plan.clips - first)
+    if not file.exists() or _held(file) < count:  # of a cache for which fewer clips were asked
+        found = [painted(seed, plan) for seed in range(first, first + count)]
         autoencoder = load_autoencoder(plan.model)
         latents = torch.stack([encoded(autoencoder, images) for images, _ in found])
         unfinished = file.with_suffix(".unfinished.npz")
@@ -112,4 +112,10 @@ def read(plan: ClipPlan, device: str = "cpu") -> Clips:
         with np.load(file) as kept:
             latents.append(torch.from_numpy(kept["latents"]))
             captions += [tuple(texts) for texts in json.loads(str(kept["captions"]))]
-    return Clips(torch.cat(latents).to(device), tuple(captions))
+    return Clips(torch.cat(latents)[: plan.clips].to(device), tuple(captions[: plan.clips]))
+
+
+def _held(file: Path) -> int:
+    """How many clips a shard holds."""
+    with np.load(file) as kept:
+        return len(json.loads(str(kept["captions"])))

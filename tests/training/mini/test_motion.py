@@ -43,6 +43,13 @@ def test_a_cache_goes_on_where_it_stopped(toy, tmp_path):
     assert found.latents.shape == (11, clips.FRAMES, 4, 4, 4) and torch.equal(found.latents[:9], first.latents)
 
 
+def test_a_cache_has_as_many_clips_as_are_asked_for_whatever_was_asked_before(toy, tmp_path):
+    found = {count: clips.read(clips.ClipPlan(toy, tmp_path, count, SMALL)) for count in (3, 11, 2, 10)}
+    assert {count: len(kept.latents) for count, kept in found.items()} == {count: count for count in found}
+    assert {count: len(kept.captions) for count, kept in found.items()} == {count: count for count in found}
+    assert all(torch.equal(kept.latents, found[11].latents[:count]) for count, kept in found.items())
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_mixed_noise_is_normal_and_shares_what_it_should(share):
     noise = motion.mixed_noise(torch.Size((1, 2, 20000)), torch.Generator().manual_seed(1), share)[0]
