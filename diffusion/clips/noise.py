@@ -49,26 +49,32 @@ class ClipNoise:
         return own.mul_(math.sqrt(1 - self._share)).add_(common, alpha=math.sqrt(self._share))
 
 
-def rescheduled(noise: Tensor, window: int, overlap: int, seed: int) -> Tensor:
-    """The noise of the first window's frames again and again, each time in another order within blocks.
+def rescheduled(noise: Tensor, window: int, overlap: int, seed: int, *, closed: bool = False) -> Tensor:
+    """The noise of the first frames again and again, each time in another order within blocks.
 
-    Every frame's noise is one of the first window's, so that windows far apart draw alike.
+    Windows far apart then draw alike. The first frames are those of a window; in a closed clip as many as go round it
+    without a rest, in two blocks, so that over the seam, too, the same noise comes back after half of them at the
+    earliest.
 
     Args:
         noise: frames x C x rows x columns.
         window: frames of one.
         overlap: frames that neighbours share; what comes anew at once is shuffled together.
         seed: of the order.
+        closed: whether the last frame leads to the first.
 
     Source: Qiu et al. 2023, "FreeNoise: Tuning-Free Longer Video Diffusion via Noise Rescheduling".
     """
-    block = max(window - overlap, 1)
-    order = list(range(min(window, len(noise))))
+    count = len(noise)
+    own = math.ceil(count / max(count // window, 1)) if closed else min(window, count)
+    block = math.ceil(own / 2) if closed else max(window - overlap, 1)
+    order = list(range(own))
     draw = np.random.default_rng(derive(seed, "freenoise"))
-    while len(order) < len(noise):
-        first = len(order) - window
-        order += [order[first + int(place)] for place in draw.permutation(block)]
-    return noise[torch.tensor(order[: len(noise)])]
+    while len(order) < count:
+        first = len(order) - own
+        size = min(block, own - first % own) if closed else block
+        order += [order[first + int(place)] for place in draw.permutation(size)]
+    return noise[torch.tensor(order[:count])]
 
 
 def refined(clean: Tensor, noise: Tensor, fresh: Tensor, signal: float, rules: FreeInit) -> Tensor:

@@ -205,7 +205,7 @@ class ClipStudio:
                 [slerp(f.other_seed[1], one, two) for f, one, two in zip(order.frames, unit, ahead, strict=True)]
             )
         if order.free_noise:
-            unit = rescheduled(unit, order.windows.frames, order.windows.shared, order.seed)
+            unit = rescheduled(unit, order.windows.frames, order.windows.shared, order.seed, closed=order.closed)
         return unit
 
     def _init(self, order: ClipOrder) -> Tensor | None:

@@ -36,6 +36,18 @@ def test_rescheduled_noise_is_that_of_the_first_window_in_another_order():
     assert len({tuple(one.flatten().tolist()) for one in found[16:28]}) == 12
 
 
+@pytest.mark.parametrize("length", [8, 16, 20, 33, 40, 48, 100])
+def test_noise_rescheduled_round_a_ring_comes_back_late_over_the_seam_too(length):
+    places = rescheduled(torch.arange(length).float().view(-1, 1, 1, 1), 16, 8, seed=1, closed=True).flatten().tolist()
+    apart = [
+        min(other - one, length - other + one)
+        for one in range(length)
+        for other in range(one + 1, length)
+        if places[one] == places[other]
+    ]
+    assert min(apart, default=length) >= 8 and (len(set(places)) < length) == (length >= 32)
+
+
 @pytest.mark.parametrize("kind", ["butterworth", "gaussian", "ideal", "box"])
 def test_low_frequencies_are_kept_and_high_ones_are_not(kind):
     kept = low_frequencies((16, 8, 8), FreeInit(filter=kind))
