@@ -40,7 +40,7 @@ def command(
     video: Annotated[Path | None, Option(help="A video it is drawn over.")] = None,
     denoise: Annotated[
         str,
-        Option(help="How freely it is drawn over them, 0..1 or a schedule; else 0.3 at the ends, 0.5 over a video."),
+        Option(help="How freely it is drawn over them, 0..1 or a schedule; else 0.3 at the ends, 0.4 over a video."),
     ] = "",
     fresh: Annotated[bool, Option("--fresh", help="Start over.")] = False,
     settings: Settings = None,
@@ -110,7 +110,7 @@ def _project(given: dict[str, Any]) -> dict[str, Any]:
     head, prompts, tail = travelling(given["prompts"])
     clip |= {"tail": tail} if tail else {}
     sampling: dict[str, Any] = {"steps": given["steps"], "cfg": _number(given["cfg"])}
-    usual = "0.5" if given["video"] else "0.3"
+    usual = "0.4" if given["video"] else "0.3"
     sampling |= {"denoise": _number(given["denoise"] or usual)} if pictures else {}
     return {
         "size": given["size"],

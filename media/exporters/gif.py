@@ -29,16 +29,17 @@ SHOWN = 128  # opacity from which on a pixel shows
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How 16 million colours become few."""
+    """How 16 million colours become few, and how often it plays."""
 
     colors: Annotated[int, Field(ge=2, le=256)] = 256  # in the palette; fewer make smaller files
     dither: Literal["none", "bayer", "sierra2_4a", "floyd_steinberg"] = (
         "sierra2_4a"  # how colours between are feigned; bayer makes smaller files, none shows bands
     )
+    plays: Annotated[int, Field(ge=0, le=65535)] = 0  # how often it plays; 0: for ever
 
 
 def build(options: Options, pool: object) -> Exporter:
-    """Plays for ever. Frames show at the hundredth of a second nearest to their time, so the whole keeps its length."""
+    """Frames show at the hundredth of a second nearest to their time, so the whole keeps its length."""
     return Exporter("GIF", ".gif", _Palettes(options).encode, keeps_alpha=True, refuse=_check)
 
 
@@ -97,7 +98,7 @@ class _Palettes:
 
     def _write(self, path: Path, between: Path, palette: Any, fps: Fraction) -> None:
         """The frames of the lossless file in the palette's colours."""
-        with av.open(str(between)) as lossless, av.open(str(path), "w", format="gif") as container:
+        with av.open(str(between)) as lossless, self._opened(path) as container:
             pictures = lossless.streams.video[0]
             stream = container.add_stream("gif", rate=fps)
             stream.width, stream.height, stream.pix_fmt = pictures.width, pictures.height, "pal8"
@@ -110,6 +111,11 @@ class _Palettes:
                 mapped.pts, mapped.time_base = round(n / fps / TICK), TICK
                 container.mux(stream.encode(mapped))
             container.mux(stream.encode())
+
+    def _opened(self, path: Path) -> Any:
+        """The file to write to. It tells how often it plays again, and nothing where it plays once."""
+        again = self.options.plays - 1 if self.options.plays > 1 else -self.options.plays
+        return av.open(str(path), "w", format="gif", container_options={"loop": str(again)})
 
     def _graph(self, size: Size, palette: Any) -> Any:
         """What gives frames the colours of the palette."""

@@ -18,14 +18,15 @@ MOST_FRAMES = 1000  # a second
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How well frames are compressed."""
+    """How well frames are compressed, and how often it plays."""
 
     quality: Annotated[float, Field(ge=0, le=100)] = 85.0  # 100 is best
     lossless: bool = False  # exact, and several times as large; frames with opacity always are
+    plays: Annotated[int, Field(ge=0, le=65535)] = 0  # how often it plays; 0: for ever
 
 
 def build(options: Options, pool: object) -> Exporter:
-    """Plays for ever. Times are whole thousandths of a second. Holds no sound."""
+    """Times are whole thousandths of a second. Holds no sound."""
     return Exporter("WebP", ".webp", partial(encode, partial(_encoding, options)), keeps_alpha=True, refuse=_check)
 
 
@@ -41,4 +42,4 @@ def _encoding(options: Options, has_alpha: bool) -> Encoding:
     is_lossless = options.lossless or has_alpha  # lossy WebP loses opacity that is only on or off
     given = {"quality": f"{options.quality:g}", "lossless": str(int(is_lossless))}
     tick = Fraction(1, MOST_FRAMES)
-    return Encoding("webp", "libwebp_anim", "bgra", given, {"loop": "0"}, "", has_alpha, tick)
+    return Encoding("webp", "libwebp_anim", "bgra", given, {"loop": f"{options.plays}"}, "", has_alpha, tick)
