@@ -25,18 +25,27 @@ def chosen_device() -> "torch.device":
 
     asked = os.environ.get(DEVICE_VARIABLE)
     if asked:
-        try:
-            torch.empty(0, device=asked)
-        except (RuntimeError, AssertionError) as fault:
-            raise UserError(
-                f"device {asked!r} is not available", where=DEVICE_VARIABLE, way_out="Use cpu, or leave it unset"
-            ) from fault
-        return torch.device(asked)
+        return device_named(asked, where=DEVICE_VARIABLE)
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def device_named(name: str, *, where: str) -> "torch.device":
+    """The device of that name.
+
+    Raises:
+        UserError: if it is not there.
+    """
+    import torch
+
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as fault:
+        raise UserError(f"device {name!r} is not available", where=where, way_out="Use cpu, or leave it out") from fault
+    return torch.device(name)
 
 
 def chosen_dtype(device: "torch.device") -> "torch.dtype":

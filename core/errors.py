@@ -16,6 +16,7 @@ A message says what is wrong, where (file, field, frame), the value, and the way
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class DriftloopError(Exception):
@@ -36,10 +37,21 @@ class DriftloopError(Exception):
         self.way_out = way_out
         super().__init__(what, where, way_out)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors come whole from other processes."""
+        return _again, (type(self), vars(self))
+
     def __str__(self) -> str:
         """`where: what. way out` on one line."""
         text = f"{self.where}: {self.what}" if self.where else self.what
         return f"{text.rstrip('.')}. {self.way_out}" if self.way_out else text
+
+
+def _again(kind: type[DriftloopError], parts: dict[str, Any]) -> DriftloopError:
+    """An error from its parts."""
+    error = kind.__new__(kind)
+    vars(error).update(parts)
+    return error
 
 
 class UserError(DriftloopError):

@@ -22,8 +22,7 @@ EXCEPTIONS: dict[str, str] = {
     "commands/upscale.py: command": "as there",
     "commands/models.py: merge_models": "as there",
     "training/mini/__main__.py: train_vae": "as there",
-    "training/mini/__main__.py: train_unet": "as there",
-    "training/mini/__main__.py: train_few_steps": "as there",
+    "training/mini/__main__.py: command": "as there",
     "training/mini/__main__.py: train_controlnet": "as there",
     "training/mini/__main__.py: train_motion": "as there",
 }  # "file: function" or "file" -> reason

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import cv2
 import numpy as np
@@ -23,6 +22,8 @@ from core.image import FlowField, Image, Size, to_float
 from core.seeds import derive
 from interpolation.models._film_network import SLOPE, FilmNetwork, FilmSizes, Pyramid, halved
 from interpolation.models._pictures import WEIGHTS
+from training import command
+from training.command import Batch, Count, Device, Minutes, Processes, Run
 from training.mini.crew import one_thread, shared_out
 from training.mini.run import Average, Clock, RunFolder, in_half, rate
 from training.painter.briefs import LAYOUTS, SUBJECTS, brief
@@ -290,12 +291,12 @@ def errors(network: FilmNetwork, given: tuple[Tensor, ...]) -> tuple[Tensor, Ten
 
 
 def main(
-    run: Annotated[Path, typer.Option(help="folder of the run: triplets, checkpoint, log, weights")],
-    minutes: Annotated[float, typer.Option(help="whole budget, over all resumptions")],
-    count: Annotated[int, typer.Option(help="moving scenes that are painted")] = 540,
-    batch_size: Annotated[int, typer.Option("--batch")] = 8,
-    device: Annotated[str, typer.Option(help="cpu, or cuda, which computes in TensorFloat-32")] = "cpu",
-    processes: Annotated[int, typer.Option(help="that paint, and vary what was painted")] = 1,
+    run: Run,
+    minutes: Minutes,
+    count: Count = 540,
+    batch_size: Batch = 8,
+    device: Device = "cpu",
+    processes: Processes = 1,
 ) -> None:
     """Trains the small FILM; goes on where it stopped."""
     one_thread()
@@ -305,4 +306,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(lambda: typer.run(main))

@@ -13,6 +13,7 @@ from diffusion.models.lora import load_lora
 from diffusion.models.lora_names import unet_targets
 from diffusion.models.overlay import Dose, overlaid
 from motion.depth import mini as mini_depth
+from training.command import run
 from training.evaluate import controls, depth, pictures
 from training.evaluate.classifier import style_classifier, subject_classifier
 from training.mini.model import MiniModel
@@ -95,4 +96,4 @@ def judge_controls(
 
 
 if __name__ == "__main__":
-    app()
+    run(app)

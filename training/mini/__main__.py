@@ -1,26 +1,25 @@
 """Commands that train the embedded model and what belongs to it: python -m training.mini --help."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 
+from training.command import Batch, Count, Device, Minutes, Processes, Run, run
 from training.mini import clips, control_examples, controlnet, data, depth, few_steps, motion, unet, vae
 from training.mini.crew import one_thread
-from training.mini.loop import Plan, train
+from training.mini.loop import MakeTask, Plan, train
 from training.painter.briefs import FAMILIAR
 
 app = typer.Typer(
     add_completion=False,
     help="Trains the embedded model. Runs are kept outside the repository and go on where they stopped.",
 )
-Run = Annotated[Path, typer.Option(help="folder of the run: checkpoint, log, sheets")]
 Model = Annotated[Path, typer.Option(help="model folder to start from")]
-Minutes = Annotated[float, typer.Option(help="whole budget, over all resumptions")]
-Device = Annotated[str, typer.Option(help="cpu, or cuda, which computes in TensorFloat-32")]
 Sheets = Annotated[bool, typer.Option(help="of sample pictures, after each tenth of the budget")]
-Processes = Annotated[int, typer.Option(help="that paint side by side")]
+Layouts = Annotated[int, typer.Option(min=1, help="compositions of each subject; fewer are learned sooner")]
 MINI = Path("models/mini")
 
 
@@ -36,8 +35,8 @@ def make_data(
     folder: Path,
     model: Model = MINI,
     first: int = 0,
-    count: int = 12,
-    layouts: int = FAMILIAR,
+    count: Count = 12,
+    layouts: Layouts = FAMILIAR,
     processes: Processes = 1,
 ) -> None:
     """Paints scenes and caches their latents in FOLDER."""
@@ -47,7 +46,7 @@ def make_data(
 
 @app.command("control-data")
 def make_control_data(
-    kind: control_examples.Kind, folder: Path, model: Model = MINI, pictures: int = 916, processes: Processes = 1
+    kind: control_examples.Kind, folder: Path, model: Model = MINI, pictures: Count = 916, processes: Processes = 1
 ) -> None:
     """Paints scenes with their hints into FOLDER; as many as training asks for are its pictures and 16."""
     for file in control_examples.shards(control_examples.ExamplePlan(kind, model, folder, pictures), processes):
@@ -56,7 +55,7 @@ def make_control_data(
 
 @app.command("motion-data")
 def make_motion_data(
-    folder: Path, model: Model = MINI, count: int = 486, layouts: int = FAMILIAR, processes: Processes = 1
+    folder: Path, model: Model = MINI, count: Count = 486, layouts: Layouts = FAMILIAR, processes: Processes = 1
 ) -> None:
     """Paints moving scenes into FOLDER."""
     for file in clips.shards(clips.ClipPlan(model, folder, count, layouts=layouts), processes):
@@ -70,8 +69,8 @@ def train_vae(
     model: Model = MINI,
     decoder_only: bool = True,
     from_pca: bool = False,
-    pictures: int = 900,
-    batch: int = 8,
+    pictures: Count = 900,
+    batch: Batch = 8,
     device: Device = "cpu",
     processes: Processes = 1,
 ) -> None:
@@ -90,38 +89,31 @@ def train_vae(
     print(vae.train(plan))
 
 
-@app.command("unet")
-def train_unet(
-    folder: Path,
-    run: Run,
-    minutes: Minutes,
-    model: Model = MINI,
-    processes: int = 2,
-    batch: int = 8,
-    peak: float = 6e-4,
-    sheets: Sheets = True,
-    device: Device = "cpu",
-) -> None:
-    """Trains UNet and text encoder on the latents in FOLDER, and on what is painted there meanwhile."""
-    plan = Plan(model, folder, run, minutes, processes, batch, peak, sheets=sheets, device=device)
-    train(unet.VelocityTask, plan)
+def _on_latents(task: MakeTask, peak: float) -> Callable[..., None]:
+    """The command of a trainer that learns from the latents in a folder."""
+
+    def command(
+        folder: Path,
+        run: Run,
+        minutes: Minutes,
+        model: Model = MINI,
+        processes: Processes = 2,
+        batch: Batch = 8,
+        peak: float = peak,
+        sheets: Sheets = True,
+        device: Device = "cpu",
+    ) -> None:
+        train(task, Plan(model, folder, run, minutes, processes, batch, peak, sheets=sheets, device=device))
+
+    return command
 
 
-@app.command("few-steps")
-def train_few_steps(
-    folder: Path,
-    run: Run,
-    minutes: Minutes,
-    model: Model = MINI,
-    processes: int = 2,
-    batch: int = 8,
-    peak: float = 2e-4,
-    sheets: Sheets = True,
-    device: Device = "cpu",
-) -> None:
-    """Distils a model's UNet into one that needs no guidance and few steps, on the latents in FOLDER."""
-    plan = Plan(model, folder, run, minutes, processes, batch, peak, sheets=sheets, device=device)
-    train(few_steps.GuidanceTask, plan)
+app.command("unet", help="Trains UNet and text encoder on the latents in FOLDER, and those painted there meanwhile.")(
+    _on_latents(unet.VelocityTask, 6e-4)
+)
+app.command("few-steps", help="Distils a model's UNet into one that needs no guidance, on the latents in FOLDER.")(
+    _on_latents(few_steps.GuidanceTask, 2e-4)
+)
 
 
 @app.command("export")
@@ -149,8 +141,8 @@ def train_controlnet(
     run: Run,
     minutes: Minutes,
     model: Model = MINI,
-    pictures: int = 900,
-    batch: int = 8,
+    pictures: Count = 900,
+    batch: Batch = 8,
     device: Device = "cpu",
     begin: Annotated[Path | None, typer.Option(help="folder of a network to go on from")] = None,
 ) -> None:
@@ -165,9 +157,9 @@ def train_motion(
     run: Run,
     minutes: Minutes,
     model: Model = MINI,
-    count: int = 486,
-    layouts: int = FAMILIAR,
-    batch: int = 1,
+    count: Count = 486,
+    layouts: Layouts = FAMILIAR,
+    batch: Batch = 1,
     peak: float = 6e-4,
     sheets: Sheets = True,
     device: Device = "cpu",
@@ -180,4 +172,4 @@ def train_motion(
 
 
 if __name__ == "__main__":
-    app()
+    run(app)

@@ -95,8 +95,8 @@ def shards(plan: ClipPlan, processes: int = 1) -> Iterator[Path]:
 def _shard(plan: ClipPlan, first: int) -> Path:
     file, count = plan.folder / f"clips-{first:05d}.npz", min(SHARD, plan.clips - first)
     if not file.exists() or _held(file) < count:  # of a cache for which fewer clips were asked
-        found = [painted(seed, plan) for seed in range(first, first + count)]
         autoencoder = load_autoencoder(plan.model)
+        found = [painted(seed, plan) for seed in range(first, first + count)]
         latents = torch.stack([encoded(autoencoder, images) for images, _ in found])
         unfinished = file.with_suffix(".unfinished.npz")
         texts = json.dumps([captions for _, captions in found])

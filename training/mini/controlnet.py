@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.seeds import derive
 from training.mini.control_examples import CHANNELS, ExamplePlan, Examples, Kind, examples
-from training.mini.model import MiniModel
+from training.mini.model import MiniModel, refuse_missing
 from training.mini.run import Average, Clock, RunFolder, rate
 from training.mini.unet import shares, spread_times
 
@@ -44,6 +44,8 @@ class ControlTraining:
 
     def __init__(self, plan: ControlPlan) -> None:
         """Args: plan: of the run, whose folder may hold a checkpoint."""
+        if plan.begin is not None:
+            refuse_missing(plan.begin)
         self.plan, self.model = plan, MiniModel.load(plan.start, plan.device)
         for frozen in (self.model.unet, self.model.text):
             frozen.requires_grad_(False)

@@ -74,8 +74,9 @@ def _shard(plan: DataPlan, pictures: int, number: int) -> Path:
     if not file.exists():
         size = plan.sizes[number % len(plan.sizes)]
         count = pictures * plan.sizes[0].width * plan.sizes[0].height // (size.width * size.height)
+        autoencoder = load_autoencoder(plan.model)
         found = [painted(number * pictures + index, plan, size) for index in range(count)]
-        latents = encoded(load_autoencoder(plan.model), [one.image for one in found])
+        latents = encoded(autoencoder, [one.image for one in found])
         file.with_suffix(".json").write_text(json.dumps([one.captions for one in found]), encoding="utf-8")
         unfinished = file.with_suffix(".unfinished.npy")
         np.save(unfinished, latents.half().numpy())

@@ -14,6 +14,7 @@ from core.image import Image
 from diffusion.models.extracted import extracted_lora, write_lora
 from training.mini.loop import Plan, Training
 from training.mini.model import MiniModel
+from training.mini.run import RunFolder
 from training.mini.samples import FULL, QUICK, SHEET_PROMPTS, drawn, sheet
 from training.mini.unet import shares
 
@@ -74,7 +75,11 @@ def export(run: Path, start: Path, file: Path, rank: int) -> None:
         start: the model folder it started from.
         file: a .safetensors file.
         rank: of each layer's change; more keeps more of it.
+
+    Raises:
+        UserError: if nothing was trained there.
     """
+    RunFolder(run).refuse_untrained()
     training = Training(GuidanceTask, Plan(start, run, run, minutes=1))
     with training.average.swapped():
         tensors = extracted_lora(MiniModel.load(start).unet, training.task.model.unet, rank)

@@ -15,7 +15,7 @@ from torch.multiprocessing.spawn import spawn
 from core.errors import UserError
 from core.image import Image
 from core.seeds import derive
-from training.mini.data import Cache, DataPlan, Latents, validation
+from training.mini.data import Cache, DataPlan, Latents, finished, validation
 from training.mini.model import MiniModel
 from training.mini.replicas import Meeting
 from training.mini.run import Average, Clock, RunFolder, rate
@@ -105,9 +105,16 @@ class Training:
 
 
 def train(make: MakeTask, plan: Plan) -> None:
-    """Trains until the budget is used up, going on from the run's checkpoint if there is one."""
+    """Trains until the budget is used up, going on from the run's checkpoint if there is one.
+
+    Raises:
+        UserError: for several processes on a GPU, or a folder without latents.
+    """
     if plan.processes > 1 and plan.device != "cpu":
         raise UserError(f"{plan.processes} processes on {plan.device}", way_out="A GPU takes one: --processes 1")
+    if not finished(plan.data):
+        way_out = "Paint some: python -m training.mini data FOLDER"
+        raise UserError("no latents lie there", where=str(plan.data), way_out=way_out)
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
         shared = Path(folder) / "parameters"

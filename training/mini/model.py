@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from core.errors import WeightsError
 from diffusion.models.autoencoder import PatchAutoencoder
 from training.mini.run import in_half
 
@@ -33,7 +34,13 @@ class MiniModel:
 
     @classmethod
     def load(cls, folder: Path, device: str = "cpu") -> "MiniModel":
-        """All parts of a folder such as models/mini, on a device."""
+        """All parts of a folder such as models/mini, on a device.
+
+        Raises:
+            WeightsError: if a part is not there.
+        """
+        for part in ("unet", "tokenizer", "text_encoder", "scheduler"):
+            refuse_missing(folder / part)
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
         return cls(
             CLIPTokenizer.from_pretrained(folder / "tokenizer"),
@@ -60,8 +67,20 @@ class MiniModel:
 
 
 def load_autoencoder(folder: Path) -> Any:
-    """The autoencoder of a model folder, float32, in eval mode."""
+    """The autoencoder of a model folder, float32, in eval mode.
+
+    Raises:
+        WeightsError: if it is not there.
+    """
+    refuse_missing(folder / "vae")
     return PatchAutoencoder.from_pretrained(folder / "vae", torch_dtype=torch.float32).eval()
+
+
+def refuse_missing(folder: Path) -> None:
+    """Raises WeightsError where diffusers would go and ask the network for a folder."""
+    if not folder.is_dir():
+        way_out = "Give a folder in the layout of diffusers, such as models/mini"
+        raise WeightsError("there is no such folder", where=str(folder), way_out=way_out)
 
 
 def write_weights(model: MiniModel, folder: Path) -> None:

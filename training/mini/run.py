@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.errors import UserError
+
 CHECKPOINT = "checkpoint.pt"
 SAVE_EVERY = 60.0  # seconds between two checkpoints
 WARM_UP = 0.02  # share of the budget in which the rate rises
@@ -34,6 +36,12 @@ class RunFolder:
         file = self.path / CHECKPOINT
         found: dict[str, Any] | None = torch.load(file, "cpu", weights_only=True) if file.is_file() else None
         return found
+
+    def refuse_untrained(self) -> None:
+        """Raises UserError if no checkpoint lies there: what would be exported is what training began with."""
+        if not (self.path / CHECKPOINT).is_file():
+            way_out = "Give the folder of a run that has trained for a minute or more"
+            raise UserError("no checkpoint lies there", where=str(self.path), way_out=way_out)
 
     def log(self, line: str) -> None:
         """Adds a line with the time of day."""

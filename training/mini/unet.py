@@ -9,6 +9,7 @@ from torch.nn import functional
 from core.image import Image
 from training.mini.loop import Plan, Training
 from training.mini.model import MiniModel, write_weights
+from training.mini.run import RunFolder
 from training.mini.samples import SHEET_PROMPTS, drawn, sheet
 
 LOW_NOISE, HIGH_NOISE = 150, 500  # of 1000 training steps: below the first, pictures are nearly clean ...
@@ -52,7 +53,11 @@ def export(run: Path, start: Path, folder: Path) -> None:
         run: the run's folder.
         start: the model folder it started from.
         folder: a copy of that model folder, or itself.
+
+    Raises:
+        UserError: if nothing was trained there.
     """
+    RunFolder(run).refuse_untrained()
     training = Training(VelocityTask, Plan(start, run, run, minutes=1))
     with training.average.swapped():
         write_weights(training.task.model, folder)
