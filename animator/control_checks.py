@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animator.clip_rules import TOGETHER, outlasts_sources
-from animator.controls import LOOKING_BACK, OF_THE_RENDER, TEMPORAL, ControlUnit, UnitNumbers
+from animator.controls import INIT, LOOKING_BACK, OF_THE_RENDER, TEMPORAL, ControlUnit, UnitNumbers
 from animator.entries import asks_networks, entry_faults, option_faults
 from animator.fields import Span
 from animator.jsontext import shown
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from animator.project import Project
 
 SPANS = {"weight": Span(0, 2), "start": Span(0, 1), "end": Span(0, 1)}
+WORDS_ALONE = "stills"  # mode whose frames may be made of nothing but words
+LONE = (WORDS_ALONE, "video")  # modes whose frames know nothing of each other
 SMALLEST_LOOK = 16  # pixels
 WITH_FLOW = 6  # channels of what TemporalNet 2 is shown
 
@@ -37,13 +39,15 @@ def control_faults(project: "Project", folder: Path, names: Mapping[str, Values]
     """
     for place, unit in enumerate(project.controls):
         field = f"controls.{place}"
-        yield from _entry_faults(unit, field)
+        unknown = list(_entry_faults(unit, field))
+        yield from unknown
         yield from _use_faults(unit, field)
+        yield from _blind_faults(unit, field, project)
         if unit.acts_in != "both" and project.hires is None:
             yield Fault(f"{field}.acts_in", "has no effect: there is no second pass", "Give hires, or leave it out")
         yield from _number_faults(unit, field, project, names)
         yield from _source_faults(unit, field, project, folder)
-        if asks_networks(project.generator):
+        if asks_networks(project.generator) and (unit.model or not unknown):
             yield from _network_faults(unit, field, project)
 
 
@@ -80,6 +84,18 @@ def _use_faults(unit: ControlUnit, field: str) -> Iterator[Fault]:
         yield Fault(f"{field}.resolution", f"{unit.resolution} pixels show nothing", f"Choose {SMALLEST_LOOK} to 8192")
     if unit.layers and not any(unit.layers):
         yield Fault(f"{field}.layers", "are all 0, so the unit has no effect", "Leave the unit or the layers out")
+
+
+def _blind_faults(unit: ControlUnit, field: str, project: "Project") -> Iterator[Fault]:
+    """Units that look at what no frame of a mode has."""
+    mode = project.mode
+    if mode in LONE and unit.looks_back and not unit.first:
+        what = f"{unit.looked_at}: in mode {mode} there is no frame before, so the unit has no effect"
+        yield Fault(f"{field}.source", what, "Give a source, or first")
+    pictures = {WORDS_ALONE: project.init or project.guide, **dict.fromkeys(TOGETHER, project.clip.video)}
+    if INIT in (unit.looked_at, unit.first) and not pictures.get(mode, True):
+        way_out = "Give a source, or clip.video" if mode in TOGETHER else "Give a source, or init"
+        yield Fault(f"{field}.source", f"init: in mode {mode} frames are made of no picture here", way_out)
 
 
 def _number_faults(unit: ControlUnit, field: str, project: "Project", names: Mapping[str, Values]) -> Iterator[Fault]:

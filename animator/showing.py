@@ -90,6 +90,7 @@ class Controls:
         self._units, self._size, self._seed, self._depth = tuple(units), size, seed, depth
         self.identity = identity
         self._constant_hint = lru_cache(maxsize=None)(self._hint_of_constant)
+        self._told: set[tuple[int, str]] = set()  # units and why they rest
 
     @property
     def looks_back(self) -> bool:
@@ -126,9 +127,17 @@ class Controls:
             ready = seen.ready.get(place) or self._ready(place, moment, seen)
             if ready is not None:
                 found.append(_image(shown, own, ready))
-            elif not shown.unit.looks_back:
-                _tell_resting(place, shown.unit.control, moment)
+                if ready.region is not None and not ready.region.any():
+                    self._tell(place, "the mask is black", moment)
+            elif not shown.unit.looks_back or shown.unit.first:
+                self._tell(place, f"{shown.unit.control} has nothing to look at", moment)
         return tuple(found)
+
+    def _tell(self, place: int, why: str, moment: int) -> None:
+        """Warns that a unit does nothing at a frame, once for each reason."""
+        if (place, why) not in self._told:
+            self._told.add((place, why))
+            log.warning("controls.%d: %s at frame %d, so it has no effect there (told once)", place, why, moment)
 
     def ahead(self, moment: int, init: Image) -> dict[int, Ready]:
         """What the networks of a frame are shown of what is known before earlier frames are made, by unit.
@@ -200,11 +209,6 @@ def _image(shown: Shown, numbers: UnitNumbers, ready: Ready) -> ControlImage:
         unit.acts_in,
         unit.control in THIN,
     )
-
-
-@lru_cache(maxsize=256)  # once a frame, however often it is drawn
-def _tell_resting(place: int, control: str, moment: int) -> None:
-    log.warning("controls.%d: %s has nothing to look at at frame %d and rests there", place, control, moment)
 
 
 NO_CONTROLS = Controls((), "", Size(0, 0))

@@ -71,6 +71,20 @@ def test_what_has_no_effect_is_said(network):
     assert not project({"model": network, "weight": "0:(0), 3:(0.1)"}).warnings
 
 
+def test_a_unit_that_no_frame_of_a_mode_shows_anything_is_told(network, tmp_path):
+    write_png(tmp_path / "a.png", np.zeros((64, 64, 3), np.uint8))
+    for mode in ("stills", "clip", "morph"):
+        assert "made of no picture" in faults({"model": network}, mode=mode)["controls.0.source"]
+    temporal = {"control": "temporal", "model": network}
+    assert "no frame before" in faults(temporal, mode="stills")["controls.0.source"]
+    project({"model": network}, mode="stills", init={"image": "a.png"}, folder=tmp_path)
+    project({**temporal, "first": "a.png"}, mode="stills", folder=tmp_path)
+
+
+def test_a_control_that_is_not_known_is_told_once():
+    assert list(faults({"control": "cany"})) == ["controls.0.control"]
+
+
 def test_a_temporal_version_that_the_network_is_not_made_for_is_told(tmp_path):
     for name, channels in (("one", 3), ("two", 6)):
         (tmp_path / name).mkdir()

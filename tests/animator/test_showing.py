@@ -111,6 +111,21 @@ def test_a_mask_is_where_a_unit_acts_but_for_inpaint_what_is_drawn_anew(tmp_path
     assert hint(shown("inpaint"), whole).hidden.min() == 1
 
 
+def test_a_mask_that_is_black_and_a_unit_with_nothing_to_look_at_are_told_once(tmp_path, caplog):
+    write_png(tmp_path / "m.png", np.zeros((32, 48, 3), np.uint8))
+    units = [shown(mask=Footage(tmp_path / "m.png", Fraction(15))), shown("temporal", first="init"), shown("temporal")]
+    found = Controls(units, "", SIZE)
+    for moment in range(3):
+        found.of(params(moment, controls=(UnitNumbers(),) * 3, moment=moment), Seen(INIT if moment else None, BEFORE))
+    found.of(params(3, controls=(UnitNumbers(),) * 3, moment=3), Seen())
+    told = [record.getMessage() for record in caplog.records]
+    assert [text.split(" (")[0] for text in told] == [
+        "controls.0: picture has nothing to look at at frame 0, so it has no effect there",
+        "controls.0: the mask is black at frame 1, so it has no effect there",
+        "controls.1: temporal has nothing to look at at frame 3, so it has no effect there",
+    ]
+
+
 def test_depth_is_asked_of_the_frame():
     depths = []
     one = Controls([shown("depth")], "", SIZE, depth=lambda image, frame: depths.append(frame) or np.ones((32, 48)))
