@@ -25,7 +25,7 @@ from diffusion.clips.order import ClipFrame, ClipOrder
 from diffusion.clips.studio import ClipStudio
 from diffusion.clips.windows import WindowRules
 from diffusion.models.load import load_model
-from diffusion.request import ImageRequest, Sampling
+from diffusion.request import ImageRequest, PromptMix, Sampling
 
 PROMPTS = (
     "clouds at day",
@@ -37,6 +37,7 @@ PROMPTS = (
     "a city at night, watercolor",
     "a spiral galaxy, blue",
     "a flower, pink",
+    "a forest at sunrise > a forest at night",  # there and back
 )  # of the model's own words; nothing was tuned on them
 SIZE, FPS = Size(256, 256), Fraction(8)
 STEPS, CFG, SAMPLER = 12.0, 4.0, "DPM++ 2M Karras"  # what `render.py clip` takes if nothing is said
@@ -76,7 +77,8 @@ class Drawing:
     def frames(self, kind: Kind, prompt: str, seed: int, frames: int) -> list[Image]:
         """All frames of one clip."""
         sampling = Sampling(steps=STEPS, cfg=CFG)
-        requests = [ImageRequest(((prompt, 1.0),), "", SIZE, seed + n, SAMPLER, sampling) for n in range(frames)]
+        told = [travelled(prompt, n / frames) for n in range(frames)]
+        requests = [ImageRequest(one, "", SIZE, seed + n, SAMPLER, sampling) for n, one in enumerate(told)]
         window = self._traits.window
         order = ClipOrder(
             [ClipFrame(request, (("", 1.0),)) for request in requests],
@@ -91,6 +93,13 @@ class Drawing:
         studio = self._moving if kind.moves else self._still
         with tempfile.TemporaryDirectory() as folder:
             return [studio.picture(one, order) for one in studio.latents(order, Journal(Path(folder) / "clip", "key"))]
+
+
+def travelled(prompt: str, gone: float) -> PromptMix:
+    """What is said after a share of the clip, 0..1: the prompt, or two of them with `>` between on the way and back."""
+    first, *other = prompt.split(" > ")
+    share = 1 - abs(1 - 2 * gone)
+    return ((first, 1 - share), (other[0], share)) if other and share else ((first, 1.0),)
 
 
 def figures(report: Report, names: Sequence[str]) -> Iterator[float]:
@@ -112,7 +121,7 @@ def loops(
     drawing, closed = Drawing(), Kind("loop", moves=True, shares=True, closed=True)
     names = ("seam ratio", "velocity seam", "motion", "speed", "largest step")
     print(f"{frames} frames, {STEPS:g} steps of {SAMPLER}, {SIZE}")
-    print(f"{'':28} {'seed':>5}  " + "  ".join(f"{name:>13}" for name in names) + "  verdict")
+    print(f"{'':40} {'seed':>5}  " + "  ".join(f"{name:>13}" for name in names) + "  verdict")
     found = []
     for prompt in PROMPTS[:prompts]:
         for seed in range(first, first + seeds):
@@ -120,7 +129,7 @@ def loops(
             row = list(figures(report, names))
             found.append(row)
             print(
-                f"{prompt:28} {seed:5}  " + "  ".join(f"{one:13.2f}" for one in row) + f"  {report.loops}", flush=True
+                f"{prompt:40} {seed:5}  " + "  ".join(f"{one:13.2f}" for one in row) + f"  {report.loops}", flush=True
             )
     seams = np.array([row[0] for row in found])
     print(f"seam ratio: median {np.median(seams):.2f}, {(seams <= SEAM).sum()} of {len(seams)} at most {SEAM}")
