@@ -1,5 +1,6 @@
 """What a clip says about a project that draws over it, and what is wrong with the two together."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from fractions import Fraction
@@ -10,11 +11,14 @@ from animator.entries import entry_faults, option_faults
 from animator.fields import SIDE_STEP
 from animator.jsontext import shown
 from core.errors import Fault, MediaError
+from core.telling import tell_once
 from motion import flow
 
 if TYPE_CHECKING:
     from animator.project import Project
     from animator.source import Source
+
+log = logging.getLogger(__name__)
 
 MODE = "stylize"
 FINEST = 10_000  # denominator of a frame rate
@@ -45,7 +49,9 @@ def _facts(path: Path, source: Mapping[str, Any], data: Mapping[str, Any]) -> di
         fps = Fraction(str(given))
         with open_video(path, fps) as video:
             info = video.info
-        rate = fps if "fps" in data else min(info.fps.limit_denominator(FINEST), FASTEST)
+        rate = fps if "fps" in data else min((info.finest or info.fps).limit_denominator(FINEST), FASTEST)
+        if info.finest and "fps" not in data:
+            tell_once(log, f"{path}: its frames come at uneven times; drawn {rate} times a second, or as fps says")
         frames = Footage(path, rate).frames
     except (MediaError, ValueError, ZeroDivisionError, OSError):
         return {}

@@ -299,8 +299,8 @@ def _results(
 
 
 def _unit(text: str) -> dict[str, Any]:
-    """`canny` or `canny=0.8` as a control unit."""
-    name, equals, weight = text.partition("=")
+    """`canny`, `canny=0.8`, or `canny:0.8` as `image` has it, as a control unit."""
+    name, equals, weight = text.partition("=" if "=" in text else ":")
     if not equals:
         return {"control": name.strip()}
     try:

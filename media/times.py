@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 UNEVEN = 0.3  # of the usual gap between frames; a gap that differs by more makes the rate variable
+SHORT = 0.1  # share of the gaps that may be shorter than those a rate goes by
 MISSTATED = 0.01  # a stated rate that is further from the frames' own times is not believed
 
 Ticks = NDArray[np.int64]
@@ -43,6 +44,11 @@ class Times:
             return stated
         measured = (self.shown.size - 1) / self._span
         return measured if self.is_uneven or abs(stated / measured - 1) > MISSTATED else stated
+
+    def finest(self, fps: Fraction) -> Fraction:
+        """The whole rate at which hardly a frame is lost where they come at uneven times; else the file's own."""
+        gap = int(np.quantile(np.diff(self.shown), SHORT, method="lower")) if self.is_uneven else 0
+        return Fraction(max(1, round(1 / (gap * self.tick)))) if gap else fps
 
     def seconds(self, fps: Fraction) -> Fraction:
         """From the first frame's appearance to the last one's end."""

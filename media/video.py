@@ -45,6 +45,7 @@ class VideoInfo:
     has_alpha: bool = False  # whether the file can hold opacity, which `rgba` gives
     dynamic_range: Range = Range.SDR  # of the file; pictures are converted to standard range
     sound: SoundInfo | None = None  # of its first sound track
+    finest: Fraction | None = None  # a steady rate at which hardly a frame is lost, where they come at uneven times
 
 
 class TimedImage(NamedTuple):
@@ -211,6 +212,7 @@ class VideoReader:
             has_alpha=is_transparent(first),
             dynamic_range=levels,
             sound=info_of(self._container),
+            finest=times.finest(fps) if times.is_uneven else None,
         )
 
     def _times(self) -> Times:

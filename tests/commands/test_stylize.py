@@ -5,6 +5,7 @@ import wave
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -135,6 +136,26 @@ def test_an_ending_may_have_no_dot_and_must_be_known(tmp_path, capsys):
     assert "no format ends in '.foo'" in capsys.readouterr().err
 
 
+def test_no_frame_of_a_clip_at_uneven_times_is_lost_and_that_is_said(tmp_path, caplog):
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=20)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "bgr0"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for n, milliseconds in enumerate([0, 50, 100, 150, 200, 400, 600, 800]):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 30 * n, np.uint8), "rgb24")
+            frame.pts, frame.time_base = milliseconds, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    arguments = ("-o", tmp_path / "out.mkv", "--prompt", "x", "--strength", "0", "--coherence", "none")
+    assert run(tmp_path, tmp_path / "a.mkv", *arguments, generator="passthrough") == 0
+    assert "uneven times; drawn 20 times a second" in caplog.text
+    with VideoReader(tmp_path / "out.mkv") as made:
+        shown = [(float(seconds), int(image[0, 0, 0])) for seconds, image in made]
+    assert [min(t for t, level in shown if abs(level - 30 * n) < 6) for n in range(8)] == pytest.approx(
+        [0, 0.05, 0.1, 0.15, 0.2, 0.4, 0.6, 0.8], abs=0.002
+    )
+
+
 def test_a_folder_of_pictures_is_a_clip_and_prompts_come_from_a_table(tmp_path):
     folder = tmp_path / "shots"
     folder.mkdir()
@@ -171,6 +192,7 @@ def test_size_and_scale_change_the_size_and_nothing_else(tmp_path, capsys):
         (("--prompt", "x", "--control", "canny=much"), "no weight"),
         (("--prompt", "x", "--strength", "1.5"), "--strength: 1.5 is out of range"),
         (("--prompt", "x", "--control", "canny=3"), "--control canny.weight: 3 is out of range"),
+        (("--prompt", "x", "--control", "canny:3"), "--control canny.weight: 3 is out of range"),
         (("--prompt", "x", "--name", "{number}"), "results in a folder"),
         (("--prompt", "x", "--format", ".mov"), "results in a folder"),
         (("--prompt", "x", "--noise", "flow", "--set", "seeds.behavior=iter"), "one seed"),
