@@ -9,10 +9,12 @@ from animator.sparse_checks import sparse_faults
 from core.errors import Fault, MediaError, ProjectError, UserError, WeightsError
 from diffusion.clips.families import Traits
 from diffusion.clips.motion_files import lora_path, motion_path, traits_of
+from diffusion.prompt.language import AND
 from diffusion.prompt.named import network_file
+from diffusion.sampling.names import SAMPLERS, resolve
 from media.footage import Footage
-from schedules.prompts import Prompts, merged
-from schedules.schedule import Schedule, seed_keys
+from schedules.prompts import NEGATIVE, Prompts, merged
+from schedules.schedule import Schedule, Steps, seed_keys
 
 if TYPE_CHECKING:
     from animator.project import Project
@@ -40,11 +42,12 @@ def clip_faults(project: "Project", folder: Path) -> Iterator[Fault]:
     yield from _without_effect(project)
     yield from _idle(project)
     yield from _beyond(project)
+    yield from _sampler_faults(project)
     rules = project.clip
     if rules.video and (rules.first or rules.last):
         yield Fault("clip.video", "pictures at the ends, and a video", "Leave one of them out")
-    if rules.mask and not (rules.video or rules.first):
-        yield Fault("clip.mask", "a mask, but nothing that it keeps", "Give clip.video or clip.first")
+    if rules.mask and not (rules.video or rules.first or rules.last):
+        yield Fault("clip.mask", "a mask, but nothing that it keeps", "Give clip.video, clip.first or clip.last")
     for name in ("video", "mask"):
         yield from _footage_faults(project, folder, name)
     for name, value in project.sampling.items():
@@ -166,6 +169,23 @@ def _beyond(project: "Project") -> Iterator[Fault]:
     for start in starts:
         if not 0 <= start < project.frames:
             yield Fault("prompts", f"frame {start} is beyond the clip", f"It has the frames 0 to {project.frames - 1}")
+    for text in table.values():
+        if AND.search(text.partition(NEGATIVE)[0]):
+            yield Fault("prompts", f"AND in the prompt {text[:80]!r}", "Join the words of a clip with commas")
+
+
+def _sampler_faults(project: "Project") -> Iterator[Fault]:
+    """Samplers and noise schedules that change over the clip, or draw one picture at a time."""
+    try:
+        for field in ("sampler", "noise_schedule"):
+            steps = Steps.parse(getattr(project, field), project.frames, max(project.seed, 0), field=field)
+            names = tuple(dict.fromkeys(steps.values()))
+            if len(names) > 1:
+                yield Fault(field, f"changes over the clip: {', '.join(names)}", "Take one for the whole clip")
+            elif field == "sampler" and not (sampler := SAMPLERS[resolve(names[0]).sampler]).fits_batch:
+                yield Fault(field, f"{sampler.name} draws one picture at a time", "Choose another sampler")
+    except UserError:
+        return  # told with all schedules
 
 
 def _footage_faults(project: "Project", folder: Path, name: str) -> Iterator[Fault]:

@@ -99,6 +99,23 @@ def test_a_render_tells_its_sampling_step_by_step_and_what_of_it_is_kept(folder,
     assert told == [Sampled(n, 4, 0) for n in (1, 2)] + [Sampled(n, 4, min(n, 2)) for n in (1, 2, 3, 4)]
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sampler": "DPM adaptive"}, "DPM adaptive draws one picture at a time"),
+        ({"sampler": "0:(Euler), 5:(Heun)"}, "changes over the clip"),
+        ({"prompts": {"0": "sea AND city"}}, "AND in the prompt"),
+        ({"sampler": "Eulr"}, "sampler: no sampler"),
+    ],
+)
+def test_what_no_clip_can_be_drawn_with_is_told_before(folder, changes, told):
+    assert told in faults(folder, **changes)
+
+
+def test_and_may_be_avoided(folder):
+    assert project(folder, prompts={"0": "sea --neg this AND that"})
+
+
 def test_reverse_gives_the_frames_from_behind(folder, tmp_path):
     pool, module = ModelPool(), {"module": str(folder / "motion")}
     one = [frame.image for frame in job(folder, tmp_path / "a", pool, frames=8, prompts={"0": "sea"}).run()]
