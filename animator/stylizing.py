@@ -12,7 +12,7 @@ from animator.params import FrameParams
 from animator.showing import Controls, Seen
 from animator.source import Grain
 from animator.steps import Carry, Step
-from animator.trail import Look, Trail, softened
+from animator.trail import Look, Trail, entering, softened
 from animator.watching import Watcher
 from core.image import FlowField, Image, Mask, Size, rounded
 from core.seeds import derive
@@ -23,6 +23,7 @@ from motion.fields import warped
 PREVIOUS, ANCHOR = "previous", "anchor "  # in Carry: the last frame; the picture of the frame of that number
 TOGETHER = 8  # frames that know nothing of each other, drawn at once
 ENOUGH = 0.6  # share of the picture that must be carried from an anchor, else there is a new one
+FRESH = np.float32(0.5)  # how much less colours and smoothness are held where something comes in
 WIDE = 1 / 24  # of the height; spread over which colours are held
 
 
@@ -35,6 +36,7 @@ class Past:
     nearer: Image  # that, moved
     picture: Image  # of the anchor where that can be believed, elsewhere `nearer`
     belief: Mask  # 0..1: where `picture` shows what is there now
+    drawn: Mask  # 0..1: where it is drawn well enough to be drawn over lightly; not where something comes in
     trail: Trail
 
     @classmethod
@@ -44,7 +46,9 @@ class Past:
         far, near = softened(trail.belief), softened(look.belief)
         nearer = warped(previous, look.flow)
         picture = mixed(nearer, warped(anchor, trail.flow), far)
-        return cls(previous, anchor, nearer, picture, np.maximum(far, near), trail)
+        belief, comes_in = np.maximum(far, near), entering(look.belief)
+        held = belief * (1 - FRESH * comes_in)
+        return cls(previous, anchor, nearer, picture, held, belief * (1 - comes_in), trail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Stylizing:
     def _drawn(self, params: FrameParams, look: Look, past: Past) -> Image:
         """A frame drawn over what is carried to it."""
         numbers = params.stylize
-        init = mixed(look.image, past.picture, past.belief * np.float32(numbers.carry))
+        init = mixed(look.image, past.picture, past.drawn * np.float32(numbers.carry))
         init = conditioned(init, params.coherence, self.color, None, params.noise_seed)
         seen = Seen(look.image, past.previous, past.nearer, partial(_motion, look), ready=look.ready)
         request = self._eased(params.request(self.size, init, self.controls.of(params, seen)), params, past)
@@ -121,7 +125,7 @@ class Stylizing:
     def _eased(self, request: ImageRequest, params: FrameParams, past: Past) -> ImageRequest:
         """The request with less denoising where the picture is carried, grain that moves, and a look back."""
         numbers = params.stylize
-        strength = 1 - past.belief * np.float32(numbers.carry * (1 - numbers.renewal))
+        strength = 1 - past.drawn * np.float32(numbers.carry * (1 - numbers.renewal))
         if strength.min() < 1:
             request = replace(request, inpaint=Inpaint(strength.astype(np.float32), is_gradual=True))
         if numbers.attention:

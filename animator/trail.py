@@ -14,6 +14,8 @@ UNLIKE = 30.0  # levels; a picture moved along that is so far from what is there
 SEEN = 0.012  # of the height; spread over which likeness is judged
 RIM = 1  # pixels that a believed area loses all around
 SOFT = 1.5  # pixels; how soft its edge is then
+OUTSIDE = 6  # pixels from the border; what is not believed there comes in from outside
+CELL = 14  # pixels around it that are drawn with it; a model knows no finer parts than 8 or 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,3 +77,16 @@ def softened(belief: Mask) -> Mask:
     """Belief with a soft edge that lies inside the believed area."""
     core = cv2.erode(belief, np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8))
     return np.asarray(np.minimum(cv2.GaussianBlur(core, (0, 0), SOFT), belief), np.float32)
+
+
+def entering(belief: Mask) -> Mask:
+    """1 where something comes in at the border, and a cell of the model around it, with a soft edge; else 0.
+
+    A strip of a few pixels alone cannot be drawn: it would go on with what lies beside it, frame after frame.
+    """
+    strip = (belief < 0.5).astype(np.uint8)
+    strip[OUTSIDE:-OUTSIDE, OUTSIDE:-OUTSIDE] = 0
+    if not strip.any():
+        return np.zeros_like(belief)
+    wide = cv2.dilate(strip, np.ones((2 * CELL + 1, 2 * CELL + 1), np.uint8)).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(wide, (0, 0), SOFT), np.float32)

@@ -14,7 +14,7 @@ from animator.showing import NO_CONTROLS, Ready
 from animator.source import PRESETS, SHAPES, Source, Stylize, with_coherence
 from animator.steps import Carry
 from animator.stylizing import ANCHOR, TOGETHER, Stylizing, color_held, mixed
-from animator.trail import Look, Trail, believed, softened
+from animator.trail import Look, Trail, believed, entering, softened
 from animator.watching import AHEAD, Watcher
 from core.devices import ModelPool
 from core.image import Image, Size
@@ -232,6 +232,15 @@ def test_belief_softens_inwards():
     belief[5:15, 5:15] = 1
     soft = softened(belief)
     assert soft[belief == 0].max() == 0 and soft[10, 10] > 0.95 and 0 < soft[6, 10] < 1
+
+
+def test_what_comes_in_at_the_border_is_drawn_a_cell_wide_and_nothing_else_is():
+    belief = np.ones((80, 100), np.float32)
+    belief[30:50, 40:60] = 0  # hidden behind something, in the middle
+    assert entering(belief).max() == 0
+    belief[:, :3] = 0
+    wide = entering(belief)
+    assert wide[:, :14].min() > 0.95 and wide[:, 24:].max() == 0
 
 
 def test_colours_are_held_where_they_are_believed_and_detail_stays():
