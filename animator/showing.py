@@ -139,16 +139,17 @@ class Controls:
             self._told.add((place, why))
             log.warning("controls.%d: %s at frame %d, so it has no effect there (told once)", place, why, moment)
 
-    def ahead(self, moment: int, init: Image) -> dict[int, Ready]:
+    def ahead(self, numbers: Sequence[UnitNumbers], moment: int, init: Image) -> dict[int, Ready]:
         """What the networks of a frame are shown of what is known before earlier frames are made, by unit.
 
         Args:
-            moment: as for `shown`.
+            numbers: as for `shown`.
+            moment: likewise.
             init: what the frame is made from.
         """
         seen, found = Seen(init), {}
-        for place, shown in enumerate(self._units):
-            if shown.unit.weight and not shown.unit.looks_back and (ready := self._ready(place, moment, seen)):
+        for place, (shown, own) in enumerate(zip(self._units, numbers, strict=bool(self._units))):
+            if own.weight and not shown.unit.looks_back and (ready := self._ready(place, moment, seen)):
                 found[place] = ready
         return found
 

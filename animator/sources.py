@@ -15,6 +15,7 @@ from animator.faces import FaceRules, face_identity
 from animator.feedback import Feedback, Looker, Palette
 from animator.generation import Generation
 from animator.guided import Guide, guide_keys
+from animator.hearing import series_of
 from animator.hybrid import Hybrid
 from animator.inputs import InputFrames, VideoRules
 from animator.masks import MaskRules, Masks, Named, adjusted
@@ -22,8 +23,8 @@ from animator.project import Project
 from animator.serialize import FIRST_FRAME, VIDEO, named_files
 from animator.showing import Controls
 from animator.stylizing import Stylizing
-from animator.timeline import checkpoints
-from animator.watching import Clip, Watcher
+from animator.timeline import checkpoints, tracks_of
+from animator.watching import Annotate, Clip, Watcher
 from core.checksum import checksum
 from core.errors import UserError
 from core.hashing import array_fingerprint, file_fingerprint, fingerprint
@@ -115,13 +116,18 @@ class Sources:
         return Stylizing(
             identity=fingerprint("stylize", self.generator.identity, _models(project), self.controls.identity, *rules),
             generator=self.generator,
-            watcher=Watcher(clip, estimator, project.frames, cuts=source.cuts, annotate=self.controls.ahead),
+            watcher=Watcher(clip, estimator, project.frames, cuts=source.cuts, annotate=self._annotated(project)),
             size=project.size,
             color=project.color,
             palette=palette,
             grain=source.grain,
             controls=self.controls,
         )
+
+    def _annotated(self, project: Project) -> Annotate:
+        """What makes the hints of a frame before its turn; none for units without weight there."""
+        tracks = tracks_of(project, series_of(project, self.folder))
+        return lambda index, image: self.controls.ahead([track.at(index) for track in tracks], index, image)
 
     def footage(self, project: Project) -> Footage:
         """The pictures of a project's clip, for one reader."""

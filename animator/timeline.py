@@ -20,6 +20,7 @@ from core.seeds import SEED_RANGE, derive
 from diffusion.prompt.styles import Style
 from diffusion.request import NoiseMix, Sampling
 from motion.camera import CameraMove, Lens
+from schedules.expression import Values
 from schedules.schedule import Schedule, Steps
 from schedules.track import Track
 
@@ -59,10 +60,7 @@ class Timeline(Sequence[FrameParams]):
         self.sampling = Track(Sampling, "sampling", project.sampling, frames, seed, names)
         self.coherence = Track(Coherence, "coherence", project.coherence, frames, seed, names)
         self.stylize = Track(Stylize, "stylize", project.stylize, frames, seed, names)
-        self.controls = [
-            Track(UnitNumbers, f"controls.{place}", unit.numbers(), frames, seed, names)
-            for place, unit in enumerate(project.controls)
-        ]
+        self.controls = tracks_of(project, names)
         self.mix = Track(Mix, "mix", project.mix, frames, seed, names)
         self.masks = mask_series(project)
         self.sampler = Steps.parse(project.sampler, frames, seed, field="sampler")
@@ -149,6 +147,14 @@ class Timeline(Sequence[FrameParams]):
         mix = ((n, float(weight)) for n, weight in enumerate(weights) if abs(weight) > FAINT)
         frames = self.project.frames
         return tuple((derive(self.project.seed, purpose, (index - n) % frames), weight) for n, weight in mix)
+
+
+def tracks_of(project: Project, names: Mapping[str, Values]) -> list[Track[UnitNumbers]]:
+    """The numbers of all control units. Args: names: what its sound gives to formulas."""
+    return [
+        Track(UnitNumbers, f"controls.{place}", unit.numbers(), project.frames, project.seed, names)
+        for place, unit in enumerate(project.controls)
+    ]
 
 
 def mask_series(project: Project) -> tuple[MaskWords, ...]:

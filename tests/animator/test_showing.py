@@ -142,12 +142,12 @@ def test_what_looks_back_is_known_beforehand():
 def test_what_is_made_ahead_is_what_is_shown(tmp_path):
     write_png(tmp_path / "mask.png", clouds(SIZE, seed=7))
     mask = Footage(tmp_path / "mask.png", Fraction(24))
-    units = [shown("canny"), shown("temporal"), shown("depth", mask=mask), shown("tile", weight=0)]
+    units = [shown("canny"), shown("temporal"), shown("depth", mask=mask), shown("tile", weight="0:(1), 2:(0)")]
     depth = lambda image, frame: np.full(image.shape[:2], 1.0 + frame, np.float32)  # noqa: E731
     controls = Controls(units, "", SIZE, depth=depth)
     numbers = (UnitNumbers(),) * 3 + (UnitNumbers(weight=0),)
-    ready = controls.ahead(2, INIT)
-    assert list(ready) == [0, 2]  # the past is not known ahead, and one has no weight
+    ready = controls.ahead(numbers, 2, INIT)
+    assert list(ready) == [0, 2]  # the past is not known ahead, and one has no weight there
     late = controls.shown(numbers, 2, SEEN)
     early = controls.shown(numbers, 2, Seen(CARRIED, SEEN.previous, SEEN.carried, SEEN.motion, ready=ready))
     for one, other in zip(late, early, strict=True):
