@@ -166,7 +166,7 @@ def _network_faults(unit: ControlUnit, field: str, project: "Project") -> Iterat
         foreign = list(family_faults(f"{field}.model", path, project.model))
         seen = hint_channels(path)
     except WeightsError as error:
-        yield Fault(f"{field}.model", error.what, error.way_out)
+        yield Fault(f"{field}.model", str(error))
         return
     yield from foreign
     version = str(unit.options.get("version", "auto")) if unit.control == TEMPORAL else "auto"

@@ -81,6 +81,13 @@ def test_a_unit_that_no_frame_of_a_mode_shows_anything_is_told(network, tmp_path
     project({**temporal, "first": "a.png"}, mode="stills", folder=tmp_path)
 
 
+def test_a_network_that_cannot_be_read_is_told_with_its_file(tmp_path):
+    (tmp_path / "torn.safetensors").write_bytes(b"hello")
+    assert (
+        "torn.safetensors: cannot be read" in faults({"model": str(tmp_path / "torn.safetensors")})["controls.0.model"]
+    )
+
+
 def test_a_control_that_is_not_known_is_told_once():
     assert list(faults({"control": "cany"})) == ["controls.0.control"]
 
