@@ -1,5 +1,6 @@
 """What becomes of the frames: exports, depth pictures, a contact sheet; all fed from one pass over the frames."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -29,6 +30,7 @@ from media.stills import write_png16
 from motion.depth import DepthEstimator, saved
 from schedules.prompts import Prompts
 
+_TAG = re.compile(r"<[^<>]*>")
 Sink = Callable[[Frame], None]  # takes each frame once, in order
 
 
@@ -162,11 +164,16 @@ def sheet(path: Path, project: Project, prompts: Prompts, span: range, pace: Pac
 
     def caption(index: int) -> str:
         place = index if pace.between is None else span.start + int(index * pace.step)
-        return max(prompts.at(min(place, prompts.frames - 1)).prompt, key=lambda entry: entry[1])[0]
+        return in_words(max(prompts.at(min(place, prompts.frames - 1)).prompt, key=lambda entry: entry[1])[0])
 
     shown = span if pace.between is None else range(pace.count(len(span)))
     with contact_sheet(path, project.name, pace.rate, caption, shown) as show:
         yield lambda frame: show(frame.index, frame.image)
+
+
+def in_words(prompt: str) -> str:
+    """A prompt without the tags that name networks, as people read it; the whole where there is nothing else."""
+    return _TAG.sub("", prompt).strip(" ,") or prompt
 
 
 @contextmanager

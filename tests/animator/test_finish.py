@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from animator.finish import in_words
 from animator.project import parse
 from core.errors import ProjectError
 from media.sound import read_sound
@@ -36,3 +37,9 @@ def test_the_sound_of_a_project_goes_into_every_export_that_holds_sound(tmp_path
 def test_unknown_formats_and_variants_are_faults_of_the_project(format_, told):
     with pytest.raises(ProjectError, match=told):
         parse({"prompts": {"0": "a"}, "export": [{"format": format_}]}, "film.json")
+
+
+def test_a_caption_is_the_prompt_without_its_networks():
+    assert in_words("<lora:mini-few-steps:1>watercolor, purple") == "watercolor, purple"
+    assert in_words("a cat, <lora:x:0.5>") == "a cat"
+    assert in_words("<lora:x:1>") == "<lora:x:1>" and in_words("5 < 6") == "5 < 6"
