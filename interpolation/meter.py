@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from core.errors import MediaError
 from core.image import FlowField, Image, Mask, Size, resized, to_float
+from interpolation.retime import is_cut
 
 SIDE = 256  # pixels of the longer side at which clips are measured
 SAMPLED = 8  # frames per second at which the dynamic degree looks
@@ -62,6 +63,7 @@ class Meter:
             name: [] for name in ("steps", "speeds", "turns", "saturation", "warp_errors", "flicker", "swings")
         }
         self._lab: list[Values] = []
+        self._parted = False  # whether the last step was a cut of the clip
 
     @property
     def count(self) -> int:
@@ -82,7 +84,7 @@ class Meter:
         if not self._images:
             self._first, self._origin, self._sample = small, moving, moving
         else:
-            self._step(small, moving)
+            self._step(small, moving, parted=guide is not None and is_cut(self._guides[-1], moving))
         if self.count > 1 and (self.count - 1) % self._stride == 0:
             self._swing(moving)
         self._images = [*self._images[-1:], small]
@@ -111,19 +113,22 @@ class Meter:
         numbers["speeds"] = np.append(numbers["speeds"], _length(seam))
         return Series(size=Size.of(last), frames=self.count, lab=np.array(self._lab), **numbers)
 
-    def _step(self, small: Image, moving: Image) -> None:
-        """From the frame before to this one."""
+    def _step(self, small: Image, moving: Image, *, parted: bool) -> None:
+        """From the frame before to this one; where the clip parts them by a cut, nothing of it is to be explained."""
         sight, before, moved = self._sight, self._images[-1], self._guides[-1]
         flow, back = sight.flow(moving, moved), sight.flow(moved, moving)
         trusted = sight.agreement(flow, back)
         ahead = sight.warped(small, flow)
         self._note("steps", _difference(before, small))
         self._note("speeds", _length(flow))
-        self._note("warp_errors", _masked_mean(_gray(np.square(to_float(before) - to_float(ahead))), trusted))
+        error = _gray(np.square(to_float(before) - to_float(ahead)))
+        self._note("warp_errors", 0 if parted else _masked_mean(error, trusted))
         if self._back is not None:
             behind = sight.warped(self._images[0], self._back[0])
             new = before - (behind.astype(np.float32) + ahead) / 2
-            self._note("flicker", _masked_mean(_gray(np.abs(new)), trusted * self._back[1]))
+            near_cut = parted or self._parted
+            self._note("flicker", 0 if near_cut else _masked_mean(_gray(np.abs(new)), trusted * self._back[1]))
+        self._parted = parted
         self._back = back, sight.agreement(back, flow)
         if len(self._flows) == 2:
             self._note("turns", _turn(self._flows[0], self._flows[1], flow))
