@@ -35,13 +35,15 @@ class Bar:
 
     def __init__(self, row: Row, name: str, total: int, reused: int, unit: str) -> None:
         """Args: row: begins a row on the screen; the others as `progress` has them."""
-        self._row, self._name, self._reused, self._seen = row, name, reused, 0
+        self._row, self._name, self._reused, self._seen, self._loaded = row, name, reused, 0, False
         self._frames = row(name, total, unit)
         self._steps: Show | None = None
 
     def __call__(self) -> None:
         """One more."""
         self._seen += 1
+        if self._seen > self._reused and not self._loaded:  # the time of the first one made is that of loading models
+            self._reused, self._loaded = self._seen, True
         self._frames(self._seen, self._reused)
 
     def sampled(self, now: "Sampled") -> None:
@@ -49,7 +51,7 @@ class Bar:
         if self._steps is None:
             self._steps = self._row(f"{self._name}, sampling", now.steps, "step")
         self._steps(now.done, now.kept)
-        self._reused = self._seen
+        self._reused, self._loaded = self._seen, True
         self._frames(self._seen, self._reused)  # frames begin to take time when the sampling is over
 
 

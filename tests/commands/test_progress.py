@@ -24,13 +24,15 @@ def lines(capsys):
     return capsys.readouterr().err.splitlines()
 
 
-def test_time_left_counts_what_is_made_and_not_what_lies_on_disk(clock, capsys):
-    with progress("a", total=4, reused=2) as bar:
+def test_time_left_counts_what_is_made_and_neither_what_lies_on_disk_nor_loading(clock, capsys):
+    with progress("a", total=6, reused=2) as bar:
         bar()
+        bar()
+        clock(60)  # for models to be loaded
         bar()
         clock(3)
         bar()
-    assert lines(capsys)[-1] == "a: frame 3 of 4, about 3 s left"
+    assert lines(capsys)[-2:] == ["a: frame 3 of 6", "a: frame 4 of 6, about 6 s left"]
 
 
 def test_steps_before_the_first_frame_are_told_with_their_time_and_are_no_time_of_frames(clock, capsys):
