@@ -33,8 +33,8 @@ class Past:
 
     previous: Image  # the frame before, as it was
     anchor: Image  # likewise
-    nearer: Image  # that, moved
-    picture: Image  # of the anchor where that can be believed, elsewhere `nearer`
+    nearer: Image  # the frame before, moved; the clip where that shows nothing of now
+    picture: Image  # the anchor, moved, where that can be believed; elsewhere the frame before, moved
     belief: Mask  # 0..1: where `picture` shows what is there now
     drawn: Mask  # 0..1: where it is drawn well enough to be drawn over lightly; not where something comes in
     trail: Trail
@@ -47,8 +47,8 @@ class Past:
         nearer = warped(previous, look.flow)
         picture = mixed(nearer, warped(anchor, trail.flow), far)
         belief, comes_in = np.maximum(far, near), entering(look.belief)
-        held = belief * (1 - FRESH * comes_in)
-        return cls(previous, anchor, nearer, picture, held, belief * (1 - comes_in), trail)
+        held, drawn = belief * (1 - FRESH * comes_in), belief * (1 - comes_in)
+        return cls(previous, anchor, mixed(look.image, nearer, near * (1 - comes_in)), picture, held, drawn, trail)
 
 
 @dataclass(frozen=True, slots=True)

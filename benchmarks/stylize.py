@@ -180,7 +180,7 @@ def unit_of(name: str, networks: str) -> dict[str, Any] | None:
     path = Path(networks) / name if networks else Path("models/mini") / f"controlnet-{name}"
     if not (path / "config.json").is_file():
         return None
-    return {"control": name, "model": str(path.resolve())}
+    return {"control": name, "model": str(path.resolve()), **({"source": "carried"} if name == "temporal" else {})}
 
 
 def drawn(mode: Mode, project: Project) -> list[Image]:

@@ -299,12 +299,15 @@ def _results(
 
 
 def _unit(text: str) -> dict[str, Any]:
-    """`canny`, `canny=0.8`, or `canny:0.8` as `image` has it, as a control unit."""
+    """A control unit as in `canny`, `canny=0.8`, or, as `image` has it, `canny:0.8`; `temporal` sees the past moved."""
+    from animator.controls import CARRIED, TEMPORAL
+
     name, equals, weight = text.partition("=" if "=" in text else ":")
+    unit = {"control": name.strip(), **({"source": CARRIED} if name.strip() == TEMPORAL else {})}
     if not equals:
-        return {"control": name.strip()}
+        return unit
     try:
-        return {"control": name.strip(), "weight": float(weight)}
+        return unit | {"weight": float(weight)}
     except ValueError as fault:
         raise UserError(f"{weight!r} is no weight", where="--control", way_out="Write canny=0.8") from fault
 

@@ -206,6 +206,7 @@ def test_controls_see_the_clip_the_frame_before_and_how_it_moves():
     assert abs(motion[..., 0].mean() + STEP) < 0.3  # forward: the pixels go to the left
     apart = third.carried.astype(int) - np.roll(images[1], -STEP, axis=1)
     assert np.abs(apart[8:-8, 8:-16]).mean() < 6
+    assert np.array_equal(third.carried[:, -2:], clip[2][:, -2:]), "the clip where nothing could be moved to"
 
 
 def test_a_frame_looks_at_its_anchor_and_at_the_frame_before():

@@ -250,3 +250,11 @@ def test_a_preset_says_steps_and_guidance_where_nobody_else_does(tmp_path, optio
     [kept] = (tmp_path / "work").rglob("project.json")
     sampling = parse(json.loads(kept.read_text()), "kept").project.sampling
     assert (sampling.get("steps", Sampling().steps), sampling.get("cfg", Sampling().cfg)) == (steps, cfg)
+
+
+def test_temporal_sees_the_frame_before_moved_along_unless_it_is_told_otherwise(tmp_path):
+    clip = video(tmp_path / "dance.mp4", 2)
+    for name, options, source in (("a", (), "carried"), ("b", ("--set", "controls.0.source=previous"), "previous")):
+        run(tmp_path, clip, "-o", tmp_path / f"{name}.mp4", "--prompt", "purple", "--control", "temporal=0.5", *options)
+        [unit] = json.loads((tmp_path / "work" / name / "project.json").read_text())["controls"]
+        assert (unit["source"], unit["weight"]) == (source, 0.5)
