@@ -31,11 +31,11 @@ class Stylize:
     """The keyframable numbers of how a stylized frame keeps to those before it."""
 
     carry: float = 1.0  # 0..1, how much of the frame before is drawn over; 0 draws over the clip alone
-    renewal: float = 0.5  # 0..1, share of the denoising that carried parts get; what comes into view gets all of it
+    renewal: float = 0.35  # 0..1, share of the denoising that carried parts get; what comes into view gets all of it
     anchor: float = 0.0  # frames, truncated, from one anchor to the next; 0: a new one where too little is carried
     color: float = 1.0  # 0..1, how much the colours of carried parts are held against drifting
     attention: float = 0.0  # 0..1, how much a frame looks at its anchor and the frame before while it is drawn; slow
-    smooth: float = 0.8  # 0..1, how much of what was carried shows through what was drawn; stops flicker
+    smooth: float = 0.85  # 0..1, how much of what was carried shows through what was drawn; stops flicker
 
 
 PRESETS: Mapping[str, Mapping[str, float]] = {
