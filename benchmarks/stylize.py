@@ -238,15 +238,16 @@ def shown(clip: str, name: str, one: Figures) -> None:
 
 def measured(clip: Moving, letter: str, asked: argparse.Namespace, pool: ModelPool) -> Figures:
     """The figures of a clip drawn over in one way; from the results where they are of the very same render."""
-    with tempfile.TemporaryDirectory() as folder:
-        project = project_of(clip, Path(folder), asked, **VARIANTS[letter][1])
-        mode = build_mode(project, Path(folder), pool)
-        key = step_keys(mode.plan(Timeline(project)), mode.identity)[-1]
-        if (known := kept_results(asked.results).get(key)) is not None:
-            return known
-        start = time.perf_counter()
-        images = drawn(mode, project)
-        one = figures(images, clip, (time.perf_counter() - start) / len(images))
+    folder = asked.results.with_suffix("") / f"{clip.name}-{asked.frames}-{asked.side}"  # what is known is of this path
+    folder.mkdir(parents=True, exist_ok=True)
+    project = project_of(clip, folder, asked, **VARIANTS[letter][1])
+    mode = build_mode(project, folder, pool)
+    key = step_keys(mode.plan(Timeline(project)), mode.identity)[-1]
+    if (known := kept_results(asked.results).get(key)) is not None:
+        return known
+    start = time.perf_counter()
+    images = drawn(mode, project)
+    one = figures(images, clip, (time.perf_counter() - start) / len(images))
     with saved(asked.sheets, clip.name, letter, asked.frames) as show:
         for n, image in enumerate(images):
             show(n, np.hstack([clip.images[n], image]))
