@@ -177,7 +177,8 @@ class Loaded:
 
 WARNINGS = (control_warnings, source_warnings, wording_warnings, clip_warnings)  # what does nothing, though not wrong
 PREVIEW_SIDE, PREVIEW_STEPS = 256, 8  # pixels of the longer side; steps of a generator that draws
-HOW, NUMBERS = ("generator", "preset", "sampler", "noise_schedule"), {"steps", "cfg"}  # what says how it is sampled
+HOW = ("generator", "preset", "sampler", "noise_schedule", "negative")  # fields that say how it is sampled
+NUMBERS = {"steps", "cfg"}  # of `sampling`, likewise
 MOTION_ALONE = "passthrough"  # the generator of a preview without a model
 MOST_WARNINGS = 20  # unknown keys told one by one
 RENDERED = (".mp4", ".mov", ".mkv", ".webm", ".png")  # what holds the project it was made from
@@ -297,9 +298,13 @@ def as_preview(project: Project, generator: str = "") -> Project:
 
 
 def quickened(project: Project) -> Project:
-    """The same in few steps, where its checkpoint has a LoRA for that and nobody said how it is to be sampled."""
+    """The same in few steps, where its checkpoint has a LoRA for that and nobody said how it is to be sampled.
+
+    Negative prompts say so, too: without guidance they would have no effect.
+    """
     usual, lora = Project(), quick_lora(project.model)
     said = any(getattr(project, name) != getattr(usual, name) for name in HOW)
+    said = said or any("--neg" in prompt for prompt in project.prompts.values())
     return _in_few_steps(project, lora) if lora and not said and not project.sampling.keys() & NUMBERS else project
 
 

@@ -196,6 +196,8 @@ def test_a_model_with_a_lora_for_few_steps_draws_so_unless_somebody_said_how():
         Project(noise_schedule="karras"),
         Project(sampling={"steps": 30}),
         Project(sampling={"cfg": "0:(5)"}),
+        Project(negative="blurry"),
+        Project(prompts={"0": "a --neg b"}),
     ):
         assert quickened(said) == said
 
